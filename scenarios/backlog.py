@@ -37,7 +37,7 @@ class Backlog(SocketIOUser):
     room_size: int = knob(20, "users in each conversation", minimum=1)
     share: float = knob(0.5, "share of the users that go offline", minimum=0, maximum=1)
     leave: float = knob(10.0, "second of the run at which they do", minimum=0.5, unit="seconds")
-    offline: float = knob(20.0, "how long they stay offline", minimum=1, maximum=540, unit="seconds")
+    offline: float = knob(10.0, "how long they stay offline", minimum=1, maximum=540, unit="seconds")
     within: float = knob(0.0, "time over which they come back, evenly", minimum=0, unit="seconds")
     event: str = knob("post", "event that publishes: event(CONVERSATION, TEXT), acknowledged once it is kept")
     delivered_event: str = knob("post", "event that delivers: event(TEXT, OFFSET, …)")

@@ -7,7 +7,7 @@ Node.js calls both "transport close". With how=silence nothing is said nor read 
 find out by their ping timeouts.
 """
 
-from itertools import count
+from math import floor
 
 import gevent
 
@@ -19,6 +19,8 @@ GOLDEN = 0.6180339887498949
 NEXT = 0.7548776662466927
 #: A drop is announced so many seconds before it.
 AHEAD_S = 0.5
+#: A user is struck no more often.
+REST_S = 0.1
 
 
 class Storm(SocketIOUser):
@@ -40,11 +42,20 @@ class Storm(SocketIOUser):
         self.storms.kill(block=False)
 
     def be_struck(self) -> None:
-        for storm in count() if self.every else range(1):
+        if not self.share:
+            return
+        storm = 0
+        while True:
+            if self.every:  # those that are over by now struck others
+                storm = max(storm, floor((self.run_s - self.when) / self.every) + 1)
             at = self.when + storm * self.every
+            gevent.sleep(max(0.0, at - self.run_s - AHEAD_S))
             if (self.number * GOLDEN + storm * NEXT) % 1 < self.share and at > self.run_s:
-                gevent.sleep(max(0.0, at - self.run_s - AHEAD_S))
                 self.drop(self.how, at)  # type: ignore[arg-type]  # one of the choices
+            if not self.every:
+                return
+            storm += 1
+            gevent.sleep(REST_S)
 
     @task
     def echo(self) -> None:

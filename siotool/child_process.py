@@ -16,6 +16,9 @@ from typing import IO, Any
 
 from siotool.errors import TargetError
 
+#: How long one may take to end that was sent SIGTERM: the keeper of a lab stops all of its programs first.
+_LAST_S = 20.0
+
 
 class ChildProcess:
     """A program that lives as long as its parent. ``what`` and ``hint`` are for its errors."""
@@ -89,17 +92,21 @@ class ChildProcess:
             self._process.stdin.write(line + b"\n")
 
     def stop(self, timeout: float = 5.0) -> None:
-        """End it: ask it by closing its stdin, kill it after ``timeout`` seconds."""
+        """End it: ask it by closing its stdin, and after ``timeout`` seconds by SIGTERM, then kill it.
+
+        One that is still starting does not read its stdin: it has ``_LAST_S`` to leave nothing behind.
+        """
         process = self._process
         if process is None:
             return
         if process.stdin is not None:
             process.stdin.close()
         try:
-            process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            if not _ends_within(process, timeout):
+                process.terminate()
+                if not _ends_within(process, _LAST_S):
+                    process.kill()
+                    process.wait()
         finally:
             if process.stdout is not None:
                 process.stdout.close()
@@ -134,3 +141,11 @@ class ChildProcess:
         self._words.seek(0)
         text = self._words.read().decode(errors="replace")
         return "; ".join(line.strip() for line in text.splitlines() if line.strip())[-500:]
+
+
+def _ends_within(process: subprocess.Popen[bytes], timeout: float) -> bool:
+    try:
+        process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        return False
+    return True

@@ -23,3 +23,18 @@ def printable(text: str, most: int | None = None) -> str:
 def one_line(text: str, most: int = LINE_AT_MOST) -> str:
     """The same on one line, its white space made single spaces."""
     return printable(" ".join(text.split()), most)
+
+
+def escaped(text: str) -> str:
+    """The same characters of a JSON text as escapes (``\\u202e``): who reads it gets what there was.
+
+    Line ends stay: those within strings are escapes already.
+    """
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

@@ -338,16 +338,15 @@ class Pace(msgspec.Struct, frozen=True):
 class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     """One second of the run; ``t_s`` is its end, in seconds since the start.
 
-    ``overdue`` are the operations under way for more than a second at its end, by op.
-    ``draining`` marks what came after the last stage, while the run waited for what was still
-    under way: it belongs to no hold phase. ``servers`` holds the use of those that were sampled,
-    by their names in the header, ``targets`` what happened at each of the header's, in their order.
-    ``lost_ago`` says when the messages were sent whose deliveries were given up in it: whole seconds
-    before its end, and how many deliveries; ``acknowledged_lost_ago`` are those of them that the server had
-    acknowledged. ``class_operations`` are the operations by user class, without
-    service times, where there are several classes; deliveries and custom ones are in the totals alone.
-    ``pace`` is what fixed work cost on the servers' CPUs, where a loop of it ran. ``by_node`` is None where
-    no connection's node is known.
+    ``overdue`` are the operations under way for more than a second at its end, by op. ``draining`` marks
+    what came after the last stage, while the run waited for what was still under way: it belongs to no hold
+    phase. ``servers`` holds the use of those that were sampled, by their names in the header, ``targets``
+    what happened at each of the header's, in their order. ``lost_ago`` says when the messages were sent
+    whose deliveries were given up in it: whole seconds before its end, and how many deliveries;
+    ``acknowledged_lost_ago`` are those of them that the server had acknowledged. ``class_operations`` are
+    the operations by user class, without service times, where there are several classes; deliveries and
+    custom ones are in the totals alone. ``pace`` is what fixed work cost on the servers' CPUs, where a loop
+    of it ran. ``by_node`` is None where no connection's node is known. ``other_users`` have no connection.
     """
 
     t_s: Amount
@@ -372,6 +371,7 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     class_operations: dict[str, list[Operation]] = {}
     pace: Pace | None = None
     by_node: DeliveriesByNode | None = None
+    other_users: Count = 0
 
     @property
     def server(self) -> ServerUse | None:
@@ -382,12 +382,13 @@ class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
 class Note(msgspec.Struct, frozen=True, tag_field="kind", tag="note"):
     """Something worth knowing that happened: a stage, a fault, a warning.
 
-    ``level`` ``doubt`` makes the run suspect.
+    ``level`` ``doubt`` makes the run suspect. ``momentary``: it is only about the second that ends then.
     """
 
     t_s: Amount
     level: Literal["info", "warning", "doubt"]
     text: str
+    momentary: bool = False
 
 
 class End(msgspec.Struct, frozen=True, tag_field="kind", tag="end"):

@@ -15,6 +15,9 @@ SearchAxis = Literal["users", "rate", "connects", "size"]
 #: Whose limit it was where it was not the server's.
 GENERATOR = "generator"
 
+#: Why a search ended whose lowest load failed.
+LOWEST_FAILED = "the lowest load failed"
+
 #: What one hold showed. ``generator``: the generator did not make the load, so it showed nothing.
 HoldOutcome = Literal["passed", "failed", "undecided", "generator"]
 

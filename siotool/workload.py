@@ -88,8 +88,7 @@ class Workload(msgspec.Struct, frozen=True):
     ``settings`` are the scenario's knobs after defaults and ``--set``; ``processes`` is the
     number of generator workers. ``shape`` names the scenario's ``LoadTestShape`` that decided
     how many users there were; then there are no stages, and none where users arrive or a capacity was
-    searched for. ``tags`` and
-    ``exclude_tags`` chose tasks.
+    searched for, with ``searched_users`` at most. ``tags`` and ``exclude_tags`` chose tasks.
     """
 
     scenario: str
@@ -102,6 +101,7 @@ class Workload(msgspec.Struct, frozen=True):
     exclude_tags: list[str] = []
     arrivals: Arrivals | None = None
     search: SearchAxis | None = None
+    searched_users: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
 
     @property
     def duration_s(self) -> float:
@@ -115,8 +115,8 @@ class Workload(msgspec.Struct, frozen=True):
 
     @property
     def most_users(self) -> int:
-        """The same, also where users arrive; 0 where it is not known beforehand."""
-        return self.arrivals.most if self.arrivals else self.users_max
+        """The same, also where users arrive or are searched for; 0 where it is not known beforehand."""
+        return self.arrivals.most if self.arrivals else self.searched_users or self.users_max
 
 
 def turns(weights: Sequence[int]) -> list[int]:

@@ -21,9 +21,10 @@ TransportWord = Literal["", "websocket", "upgrade", "polling"]
 class Phase(msgspec.Struct, frozen=True, omit_defaults=True):
     """What ``users`` do for ``duration_s``, of which the first ``settle_s`` show nothing.
 
-    ``level`` is the CPU that it is to take of the server, in cores; with 0 each user does ``rate``
-    turns a second. ``size`` is in bytes of text. ``room_size`` is in users. ``transport`` is that of new
-    connections, "" for the run's. ``pilot``: it only finds rates, and shows no cost.
+    ``level`` is the CPU that it is to take of the server, in cores, or in shares of what it may fill where
+    that is less than one; with 0 each user does ``rate`` turns a second. ``size`` is in bytes of text.
+    ``room_size`` is in users. ``transport`` is that of new connections, "" for the run's. ``pilot``: it only
+    finds rates, and shows no cost.
     """
 
     kind: Kind

@@ -32,7 +32,7 @@ class Calibrating(NamedTuple):
     seed: int
     processes: int
 
-    def programs(self, folder: Path) -> tuple[list[Any], str, list[Stage], int]:
+    def programs(self, folder: Path) -> tuple[list[Any], str, list[Stage], int, int]:
         """As ``searching.programs_of``: the experiment, until the wanted intervals are reached."""
         from siotool.swarm.calibration_program import CalibrationProgram
 
@@ -49,7 +49,7 @@ class Calibrating(NamedTuple):
         phases = self.experiment.phases
         stages = [Stage(one.duration_s, one.users) for one in phases]
         program = CalibrationProgram(Timetable(phases), self.processes, enough)
-        return [program], "", stages, self.processes
+        return [program], "", stages, self.processes, 0
 
     def conclude(
         self,
@@ -87,10 +87,9 @@ class Calibrating(NamedTuple):
         output.write(output.printed(document, output_format, where, profile, digits=10), where)
         summaries.write(document)
         codes = {ENDS[reason]} if reason in ENDS else set()
-        for note in run.notes:
-            if note.level == "doubt":
-                complain(f"doubt: {note.text} (at {note.t_s:.0f} s)")
-                codes.add(ExitCode.SUSPECT)
+        for doubt in profile.doubts:
+            complain(f"doubt: {doubt}")
+            codes.add(ExitCode.SUSPECT)
         for one in profile.wanted:
             if not one.reached:
                 complain(f"not reached: {one.sentence}")

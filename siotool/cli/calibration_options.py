@@ -25,9 +25,15 @@ _NO_FORMS = ("junit", "csv", "parquet")
 
 
 def wanted(
-    until: Sequence[str], given: Mapping[str, object], form: str, *, calibrate: bool, sampled: bool
+    until: Sequence[str],
+    given: Mapping[str, object],
+    form: str,
+    *,
+    calibrate: bool,
+    sampled: bool,
+    servers: int,
 ) -> list[Wish]:
-    """What --until asks for; ``form`` is that of the output.
+    """What --until asks for; ``form`` is that of the output, ``servers`` how many are loaded.
 
     Raises InputError where --calibrate is missing, or something excludes it.
     """
@@ -49,6 +55,11 @@ def wanted(
         raise InputError(
             "--calibrate needs samples of the server: without them there is no cost to see",
             "give --server-pid PID, or demo for the embedded target",
+        )
+    if servers > 1:
+        raise InputError(
+            f"--calibrate is of one server, and {servers} are loaded or sampled: a cost is of one",
+            "name one server at its own URL, with one --server-pid, or --server NAME=PID,PID",
         )
     return [_wish(text) for text in until]
 
@@ -83,7 +94,7 @@ def calibrating(
     if built_in and not has["call"]:
         raise InputError("--set call_event=: a calibration has calls", "name an event that is acknowledged")
     able = Able(emits=has["emit"], to_all=has["all"], rooms=has["join"] and has["room"])
-    rate = _rate(loaded, settings)
+    rate = None if built_in else _rate(loaded, settings)
 
     def make(rounds: int) -> Experiment:
         shuffle = Random(f"{seed}/calibration").shuffle

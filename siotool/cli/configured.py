@@ -17,7 +17,7 @@ from siotool.cli.known_options import Given, known
 from siotool.cli.precedence import compose
 from siotool.cli.secret_options import drop_variables
 from siotool.cli.streams import say
-from siotool.errors import SiotoolError
+from siotool.errors import InputError, SiotoolError
 
 CONFIG = "config"
 
@@ -125,6 +125,22 @@ def _explained(ctx: Any, run: Callable[[Any], Any]) -> Any:
             if re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", error.message):
                 error.message += f" ({flag} is from {origin})"
         raise
+
+
+def refuse_before_command(ctx: Any) -> None:
+    """Raise InputError for an option of a group, typed before a command below it: it would be dropped."""
+    name, composed = ctx.invoked_subcommand, ctx.meta.get(_COMPOSED)
+    elsewhere = set(composed.origins) if composed else set()
+    below = {flag for parameter in ctx.command.get_command(ctx, name).params for flag in parameter.opts}
+    for parameter in ctx.command.params:
+        source = ctx.get_parameter_source(parameter.name)
+        if source is None or source.name != "COMMANDLINE" or elsewhere & set(parameter.opts):
+            continue
+        flag = next((one for one in parameter.opts if one.startswith("--")), parameter.opts[0])
+        command = " ".join(["siotool", *_path(ctx), name])
+        if flag in below:
+            raise InputError(f"{flag} belongs behind {name}", f"{command} {flag} …")
+        raise InputError(f"{command} has no {flag}: before {name} it says nothing", f"leave {flag} out")
 
 
 def _config_option() -> TyperOption:

@@ -1,6 +1,8 @@
 """``siotool loadtest --manifest``: what runs the load where containers run, instead of running it."""
 
 import json
+import os
+import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -58,7 +60,7 @@ def instead(
     """Write the manifest of a load that was read and found right, and exit; without ``kind`` do nothing.
 
     ``command`` and ``arguments`` are those of ``siotool loadtest``, whatever variables and files gave among
-    them. Raises InputError for what cannot be done in containers.
+    them. ``most_users`` is 0 where nobody knows. Raises InputError for what cannot be done in containers.
     """
     if kind is None:
         if image_name is not None:
@@ -86,6 +88,8 @@ def instead(
     typed, variables = _split({name: given[name] for name in given if name not in _OWN}, options)
     workers = ["--distributed", "--expect-workers", str(far.workers)]
     joined = ["--listen", f"0.0.0.0:{image.PORT}", "--token-file", image.TOKEN]
+    if kind == "compose":
+        _check_readable(files)
     share = -(-most_users // far.workers)
     deployed = Deployed(
         name=deployed_name(scenario.stem),
@@ -94,12 +98,24 @@ def instead(
         token=far.token,
         arguments=["loadtest", *typed, *workers, *joined],
         run_megabytes=_RUN_MB,
-        worker_megabytes=round((WORKER_BYTES + share * CONNECTION_BYTES) / 1e6),
+        worker_megabytes=round((WORKER_BYTES + share * CONNECTION_BYTES) / 1e6) if most_users else None,
         variables=variables,
         files=files,
     )
     sys.stdout.write(manifest(kind, deployed))
     raise typer.Exit
+
+
+def _check_readable(files: Sequence[LoadFile]) -> None:
+    """Refuse files that the image's user may not read: Compose mounts them as they are, with their owner."""
+    for file in files:
+        found = os.stat(file.source)
+        group = stat.S_IRGRP if found.st_gid == image.USER else stat.S_IROTH
+        if not found.st_mode & (stat.S_IRUSR if found.st_uid == image.USER else group):
+            raise InputError(
+                f"{file.source} may not be read by others, and the container has a user of its own",
+                f"chmod o+r {file.source}; or put it into an image of your own (FROM siotool, COPY …)",
+            )
 
 
 def _text_of(value: str) -> str:

@@ -4,7 +4,8 @@ from typing import Literal
 
 from siotool.plan.evaluation.evaluate import binding, count, evaluate
 from siotool.plan.growth import counting
-from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.middles import middle_of, middles
 from siotool.plan.model import Plan
 from siotool.plan.numbers import Number, is_array, single
 from siotool.report.sizing_figures import CountStage
@@ -17,7 +18,7 @@ def stages_of(
     inputs: Inputs, plan: Plan, figures: Literal["planned", "measured"], *, draws: int, seed: int
 ) -> list[CountStage]:
     """Return the stages of ``plan``, made of complete ``inputs``; growth only where it has one."""
-    growth, ahead = (middle(inputs.figures[f"workload.{name}"].value) for name in ("growth", "ahead"))
+    growth, ahead = (middle_of(inputs, f"workload.{name}") for name in ("growth", "ahead"))
     stages = [
         _stage("now", "servers in service for today's load", counting.today(inputs), figures, draws, seed)
     ]
@@ -49,7 +50,7 @@ def _stage(
 ) -> CountStage:
     needed = evaluate(inputs, counting.values_of(inputs, draws, seed)).needed
     low, high = _quantiles(needed)
-    at_middle = evaluate(inputs, {key: middle(one.value) for key, one in inputs.numbers()})
+    at_middle = evaluate(inputs, middles(inputs))
     first = binding(at_middle.bounds)
     return CountStage(name, figures, high, low, high, first[0].constraint.name if first else "", how)
 

@@ -16,7 +16,8 @@ from siotool.cli.options import DRAWS, SEED
 from siotool.errors import InputError
 from siotool.plan.evidence.calibrated import CalibratedProfile
 from siotool.plan.inputs import compose
-from siotool.plan.inputs.figure import Figure, Inputs, middle
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.middles import middle_of
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.model import ConstraintRow, Plan
 from siotool.plan.sizing.replan import ReadBack
@@ -67,7 +68,7 @@ class Intent(msgspec.Struct, frozen=True):
         if not inputs.figures:
             return Planned()
         known = compose.complete(_at_least_one(inputs))
-        figures = {name: middle(known.figures[key].value) for key, name in _FORMULA if key in known}
+        figures = {name: middle_of(known, key) for key, name in _FORMULA if key in known}
         if "workload.connections" not in inputs:
             del figures["connections"]
         if self.plan is not None and "consumption_rate_bytes_per_s" not in figures:
@@ -128,9 +129,7 @@ class Counting(msgspec.Struct, frozen=True):
         inputs = measured_over(planned, learnt.seen)
         if learnt.searched is not None:
             complete = compose.complete(_at_least_one(planned))
-            inputs = with_search(
-                inputs, learnt.searched, middle(complete.figures["server.utilization"].value)
-            )
+            inputs = with_search(inputs, learnt.searched, middle_of(complete, "server.utilization"))
         if "workload.connections" not in inputs and connections.peak:
             origin = Provenance("measured", "the most that were open")
             inputs = inputs.replaced({"workload.connections": Figure(float(connections.peak), origin)})
@@ -158,7 +157,7 @@ class Counting(msgspec.Struct, frozen=True):
 def _message_bytes(inputs: Inputs) -> float | None:
     """The payload of the only kind of message; None where there are none or several."""
     sizes = [f"workload.messages.{one.name}.size" for one in inputs.messages]
-    return middle(inputs.figures[sizes[0]].value) if len(sizes) == 1 and sizes[0] in inputs else None
+    return middle_of(inputs, sizes[0]) if len(sizes) == 1 and sizes[0] in inputs else None
 
 
 def _backlog(planned: Inputs) -> PlannedBacklog | None:

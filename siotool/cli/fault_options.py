@@ -48,7 +48,9 @@ def read_faults(texts: Sequence[str], lab: Lab | None, length_s: float, beside: 
         for step in steps:
             words = fault.words(step)
             if lab is not None and not _is_command(words):
-                actions[DueStep(number, step)] = read_action(words, lab, where)
+                action = read_action(words, lab, where)
+                own = step == "undo" and words == inverse(fault.do) and action.verb == "start"
+                actions[DueStep(number, step)] = msgspec.structs.replace(action, as_needed=own)
             else:
                 _check_command(words, where)
     return AskedFaults(tuple(found), actions)
@@ -61,8 +63,8 @@ def names_toxic(text: str) -> bool:
 
 
 def _completed(fault: PlannedFault, lab: Lab | None) -> PlannedFault:
-    """A fault with the undo that its action has by itself."""
-    if fault.undo or fault.for_s is None or lab is None or _is_command(fault.do):
+    """A fault with the undo that its action has by itself: at the end of the run, unless it says when."""
+    if fault.undo or lab is None or _is_command(fault.do):
         return fault
     return msgspec.structs.replace(fault, undo=inverse(fault.do))
 

@@ -14,7 +14,7 @@ import msgspec
 from siotool.calibration.adapter_design import USERS, adapter_phases
 from siotool.calibration.phase import Phase, encode
 from siotool.errors import InputError, TargetError
-from siotool.lab.lab import Lab
+from siotool.lab.lab import ACCEPT_QUEUE, Lab
 from siotool.lab.needs import of_lab
 from siotool.lab.packages import INSTALL
 from siotool.lab.running_program import end_with
@@ -148,5 +148,15 @@ def measurable(lab: Lab) -> Lab:
 
 def left_out(lab: Lab) -> list[str]:
     """What of a lab is not measured with its adapter, in words."""
-    words = [f"balancer {lab.balancer}"] if lab.balancer != "none" else []
-    return words + (["tls"] if lab.tls else [])
+    given = {
+        f"balancer {lab.balancer}": lab.balancer != "none",
+        "tls": lab.tls,
+        f"store {lab.store}": lab.store != "none",
+        "replica": lab.replica,
+        "toxics": lab.toxics,
+        "witness": lab.witness,
+        "behind": bool(lab.behind),
+        "tick-rate": bool(lab.tick_rate),
+        "accept-queue": lab.accept_queue != ACCEPT_QUEUE,
+    }
+    return [words for words, there in given.items() if there]

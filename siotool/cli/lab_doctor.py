@@ -7,6 +7,7 @@ import typer
 
 from siotool.cli import lab_options
 from siotool.cli import output as out
+from siotool.cli.fault_options import names_toxic
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.options import Output, Quiet
 from siotool.cli.streams import say
@@ -54,6 +55,8 @@ def doctor(
     """
     form = output_format or by_ending(output, WithPage)
     asked = None if file is None else lab_options.read(file, {})
+    if asked is not None and file is not None and any(map(names_toxic, lab_options.faults_of(file))):
+        asked = lab_options.with_toxics(asked)  # as a load test does
     if install:
         from siotool.lab.packages import install as install_packages
 

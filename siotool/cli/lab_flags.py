@@ -121,7 +121,8 @@ IdleTimeout = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="The balancer closes connections without traffic after so long.",
+        help="The balancer closes connections without traffic after so long. Without it HAProxy gives a "
+        "WebSocket 1 h.",
         show_default="60s",
         rich_help_panel="Balancer",
     ),

@@ -59,7 +59,7 @@ def read(file: str | None, flags: Mapping[str, object]) -> Lab:
     values: dict[str, Any] = {}
     for key, (value, origin) in given.items():
         if key in ("recovery", "idle-timeout"):
-            values[f"{key.replace('-', '_')}_s"] = _time(value, origin)
+            values[f"{key.replace('-', '_')}_s"] = _time(key, value, origin)
         elif key == "tick-rate":
             values["tick_rate"] = _rate(value, origin)
         else:
@@ -130,9 +130,9 @@ def _plain(key: str, value: object, origin: str) -> object:
     return value
 
 
-def _time(value: object, origin: str) -> float:
+def _time(key: str, value: object, origin: str) -> float:
     if not isinstance(value, str):
-        raise InputError(f"{origin} is {type_of(value)}; expected a time", 'write recovery = "2min"')
+        raise InputError(f"{origin} is {type_of(value)}; expected a time", f'write {key} = "2min"')
     return parse_duration(value, origin)
 
 

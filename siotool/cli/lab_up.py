@@ -1,10 +1,8 @@
 """``siotool lab up``: a fleet on loopback, until Ctrl-C."""
 
-import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -62,6 +60,7 @@ def up(
     from siotool.lab.keeper_lines import EndedProgram
     from siotool.lab.lab_process import LabProcess
     from siotool.lab.needs import check_folder, check_machine
+    from siotool.swarm.ending_signals import interrupted_by_signals
 
     asked = lab_options.read(
         file,
@@ -90,8 +89,7 @@ def up(
     check_folder(folder)
     for words in lab_options.remarks(asked):
         say(words)
-    signal.signal(signal.SIGTERM, _interrupt)
-    with LabProcess(asked, folder) as process:
+    with interrupted_by_signals(), LabProcess(asked, folder) as process:
         running = process.running
         for one in running.members:
             say(f"{one.name}: process {one.pid}" + (f", port {one.port}" if one.port else ""))
@@ -106,7 +104,3 @@ def up(
                         say(f"{news.name} has ended with code {news.code}; its words are in {news.log}")
         except KeyboardInterrupt:
             return
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -12,8 +12,9 @@ from siotool.cli.profile_evidence import capacity_by_profile, costs_by_profile
 from siotool.errors import InputError
 from siotool.plan.constraints.seen import BELIEVED
 from siotool.plan.evidence.calibrated import CalibratedProfile
-from siotool.plan.evidence.calibrated_inputs import inputs_of_profile, message_size
+from siotool.plan.evidence.calibrated_inputs import inputs_of_profile
 from siotool.plan.evidence.measured_inputs import ENOUGH, inputs_of
+from siotool.plan.evidence.message_sizes import message_sizes
 from siotool.plan.evidence.observe import Observations, observe
 from siotool.plan.evidence.profile import ServerProfile, measure
 from siotool.plan.evidence.wire_costs import wire_costs
@@ -93,11 +94,13 @@ def _by_profile(found: Learnt, calibrated: CalibratedProfile, runs: Sequence[Run
         {key: one for key, one in found.seen.figures.items() if not key.startswith("server.")},
         found.seen.messages,
     )
-    costs = inputs_of_profile(calibrated, message_size(own), SEED)
+    sizes = message_sizes(own)
+    costs = inputs_of_profile(calibrated, sizes.delivered, SEED, received=sizes.received)
+    suspect = f", which is suspect ({'; '.join(calibrated.doubts)})" if calibrated.doubts else ""
     return Learnt(
         compose.over(costs, own),
-        f"the planner with the costs of the profile {calibrated.run}, the messages and the consumption rate "
-        "of the run, and the rest as planned",
+        f"the planner with the costs of the profile {calibrated.run}{suspect}, the messages and the "
+        "consumption rate of the run, and the rest as planned",
         capacity_by_profile(calibrated, runs),
         costs_by_profile(calibrated),
     )

@@ -34,12 +34,18 @@ def load(
 
 
 def workers(
-    processes: int | None, stages: list[Stage], arrivals: Arrivals | None, elsewhere: int | None = None
+    processes: int | None,
+    stages: list[Stage],
+    arrivals: Arrivals | None,
+    elsewhere: int | None = None,
+    sockets: float = 1.0,
 ) -> int:
     """Number of generator processes: one per core, and no more than there are users.
 
-    ``elsewhere`` is their number on other machines, which look after their files themselves.
+    ``elsewhere`` is their number on other machines, which look after their files themselves. A user has so
+    many ``sockets``, on average.
     """
+    from siotool.swarm.load_limits import WantedLoad
     from siotool.swarm.preflight import check_files
 
     most = arrivals.most if arrivals else max((found.users for found in stages), default=0)
@@ -50,7 +56,7 @@ def workers(
     if not stages and not most:
         return processes or os.cpu_count() or 1
     here = workers_here(processes, most)
-    check_files(most, here)
+    check_files(WantedLoad(most, here, sockets=sockets))
     return here
 
 

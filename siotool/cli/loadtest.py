@@ -191,6 +191,7 @@ def loadtest(
         bandwidth=server_bandwidth,
         header=server_header,
         embedded=aimed.own,
+        restarted_for=gates if restart_command else [],
     )
     sampled, (read_back, compared_with, kept_in) = (
         aimed.own or asked_servers.any,
@@ -231,6 +232,7 @@ def loadtest(
         form,
         calibrate=calibrate,
         sampled=sampled,
+        servers=own_targets.server_count(aimed, lab, asked_servers),
     )
     clients = client_options.read(
         identity_options.identity(auth, header or [], [*aimed.query, *(query or [])], namespace or []),
@@ -287,7 +289,7 @@ def loadtest(
         if calibrate
         else None
     )
-    programs, shape, stages, workers = (
+    programs, shape, stages, workers, most_users = (
         calibrating.programs(folder)
         if calibrating
         else searching.programs_of(
@@ -298,7 +300,9 @@ def loadtest(
             processes,
             aimed,
             (stages, run_time, given, arrivals),
-            far.workers if far else None,
+            elsewhere=far.workers if far else None,
+            sources=source_options.read(source_ip or []),
+            transports=clients.transports,
         )
     )
     workload = Workload(
@@ -312,6 +316,7 @@ def loadtest(
         exclude_tags=exclude_tags or [],
         arrivals=arrivals,
         search=asked.axis if asked else None,
+        searched_users=most_users,
     )
     broken, rows = (
         fault_options.read_faults(

@@ -13,7 +13,7 @@ from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range
 from siotool.report.capacity_estimate import CapacityEstimate
-from siotool.report.capacity_figures import CapacityFigures, capacity_of
+from siotool.report.capacity_figures import CapacityFigures, HoldFigures, capacity_of
 from siotool.report.contents import format_cores
 from siotool.runfile import Run
 from siotool.runs.hold import Marks
@@ -47,30 +47,43 @@ def searched(runs: Sequence[Run]) -> Searched | str:
     found = capacity_of(runs)
     if found is None:
         return ""
-    if found.search not in _OF_LOAD:
-        return f"the search was for {found.search}, which is no capacity in bytes per second"
     passed = [one for one in found.holds if one.outcome == "passed" and one.load > 0]
-    if not passed:
-        return "the search found no load that the server can carry"
-    if found.low <= 0:
-        return "the search ended before a load was confirmed that the server can carry"
+    servers, why = found.servers, _why_none(found, passed)
+    if servers is None or why:
+        return why
     edge = max(passed, key=lambda one: one.load)
     for run in runs:
         if any((one.t_s, one.load) == (edge.to_s, edge.load) for one in run.holds):
             seconds = seconds_of([run])
             rows = (seconds["begin_s"] >= edge.from_s - 0.5) & (seconds["t_s"] <= edge.to_s + 0.5)
-            return _at_edge(found, edge.load, seconds, rows)
+            return _at_edge(found, edge.load, seconds, rows, servers)
     return "the search's holds are in no run"
 
 
-def _at_edge(found: CapacityFigures, load: float, seconds: Seconds, rows: Marks) -> Searched | str:
+def _why_none(found: CapacityFigures, passed: Sequence[HoldFigures]) -> str:
+    """Why a search shows no bytes per second of one server; empty where it does. ``passed`` are its holds."""
+    if found.search not in _OF_LOAD:
+        return f"the search was for {found.search}, which is no capacity in bytes per second"
+    if not passed:
+        return "the search found no load that the server can carry"
+    if found.low <= 0:
+        return "the search ended before a load was confirmed that the server can carry"
+    if found.servers is None:
+        return f"the search found what all servers carry together, and not what one does: {found.servers_how}"
+    return ""
+
+
+def _at_edge(
+    found: CapacityFigures, load: float, seconds: Seconds, rows: Marks, servers: int
+) -> Searched | str:
+    """What one of so many servers can carry, each of which has its part of the load."""
     wire, connections = seconds.mean("bytes_per_s", rows), seconds.mean("connections", rows)
     if not (wire > 0 and connections > 0):
         return "nothing travelled in the hold nearest to the capacity"
     each = wire / connections
     value = found.value if found.value is not None else found.low
     # users: more of them, who do as much; rate: as many of them, who do more, and so fewer that do as much
-    per_load, scale = wire / load, connections / load
+    per_load, scale = wire / load / servers, connections / load / servers
     unit = found.unit
     said = f"{format_count(value)} {unit}"
     if found.at_least:
@@ -79,6 +92,8 @@ def _at_edge(found: CapacityFigures, load: float, seconds: Seconds, rows: Marks)
         said += (
             f" ({format_count(found.low)} to {format_count(found.high)}, {format_share(found.confidence)})"
         )
+    if servers > 1:
+        said += f" on {servers} servers together"
     limit = f"; {found.limited_by} ran out" if found.limited_by else ""
     estimate = CapacityEstimate(
         value * per_load,

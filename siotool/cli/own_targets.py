@@ -55,6 +55,12 @@ def faults_of(aimed: Aimed) -> list[str]:
     return lab_options.faults_of(aimed.lab_file) if aimed.lab_file else []
 
 
+def server_count(aimed: Aimed, lab: Lab | None, asked: AskedServers) -> int:
+    """How many servers a load goes to, as far as the options say it."""
+    named = sum(not one.beside for one in asked.servers)
+    return max(named, len(aimed.urls), lab.servers if lab is not None else 1)
+
+
 def begin(
     aimed: Aimed,
     lab: Lab | None,

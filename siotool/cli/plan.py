@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from siotool.cli import chart_folder
-from siotool.cli.configured import ConfiguredGroup
+from siotool.cli.configured import ConfiguredGroup, refuse_before_command
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.options import (
     DRAWS,
@@ -29,6 +29,13 @@ from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, InputError
 
 _EXAMPLE = "siotool plan --connections 1M --consumption-rate 2KB/s --capacity 100MB/s"
+
+#: What a plan cannot do without, and the flag for it.
+_NEEDED = {
+    "workload.connections": "--connections",
+    "workload.consumption_rate": "--consumption-rate",
+    "server.capacity": "--capacity",
+}
 
 #: Formats for an autoscaler: of a plan that has no fleet there is nothing to write.
 _MANIFESTS = ("hpa", "keda")
@@ -79,7 +86,8 @@ def plan(
         str | None, typer.Option(metavar="RUN", help="Compare the plan's prediction with a run.")
     ] = None,
     accept_suspect: Annotated[
-        bool, typer.Option("--accept-suspect", help="Also learn from runs that cannot be trusted.")
+        bool,
+        typer.Option("--accept-suspect", help="Also learn from runs and profiles that cannot be trusted."),
     ] = False,
     same_target: Annotated[
         bool, typer.Option("--same-target", help="The runs are of one service with several addresses.")
@@ -154,7 +162,9 @@ def plan(
       --set workload.growth=40% --date 2026-06-30 --lead-time 60d
     ```
     """
-    if ctx.invoked_subcommand is None:
+    if ctx.invoked_subcommand is not None:
+        refuse_before_command(ctx)
+    else:
         run(ctx.params)
 
 
@@ -253,17 +263,24 @@ def _charts(given: Mapping[str, Any], form: str) -> str | None:
 
 def refuse_missing(inputs: Any) -> None:
     """Raise InputError for inputs that make no plan, with the flags that are missing."""
-    missing = [
-        flag
-        for key, flag in (
-            ("workload.connections", "--connections"),
-            ("workload.consumption_rate", "--consumption-rate"),
-            ("server.capacity", "--capacity"),
-        )
-        if key not in inputs
-    ]
+    missing = [flag for key, flag in _NEEDED.items() if key not in inputs]
     if missing and not inputs.messages:
         raise InputError(f"plan needs {', '.join(missing)}", f"for example: {_EXAMPLE}")
+
+
+def refuse_missing_in(file: str, inputs: Any) -> None:
+    """Raise InputError for a plan file that makes no plan by itself, with the keys that are missing."""
+    missing = [key for key in _NEEDED if key not in inputs]
+    if inputs.messages:
+        # what the others follow from
+        missing = [key for key in missing if key != "workload.consumption_rate"]
+        if "server.bandwidth_out" in inputs:
+            missing = [key for key in missing if key != "server.capacity"]
+    if missing:
+        raise InputError(
+            f"{file} is no plan: it has no {' and no '.join(missing)}",
+            "siotool plan init writes one to start from: siotool plan init my.toml --connections 100k",
+        )
 
 
 def _rendered(

@@ -7,6 +7,7 @@ import typer
 
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.options import DRAWS, SEED, Draws, Output, Quiet, Seed
+from siotool.cli.plan import refuse_missing_in
 from siotool.cli.streams import say
 from siotool.errors import InputError
 
@@ -58,4 +59,7 @@ def _inputs(name: str) -> Any:
             f"{name} is JSON, a plan that was made, not a plan file",
             "give the TOML files that the two plans were made from",
         )
-    return decode(text, "stdin" if name == "-" else name)
+    source = "stdin" if name == "-" else name
+    inputs = decode(text, source)
+    refuse_missing_in(source, inputs)
+    return inputs

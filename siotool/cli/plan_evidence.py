@@ -11,11 +11,12 @@ from siotool.plan.evaluation.evaluate import Evaluation
 from siotool.plan.evidence.adapter_inputs import inputs_of_adapter
 from siotool.plan.evidence.adapter_summary import describe_adapter, with_adapter
 from siotool.plan.evidence.calibrated import CalibratedProfile
-from siotool.plan.evidence.calibrated_inputs import inputs_of_profile, message_size
+from siotool.plan.evidence.calibrated_inputs import inputs_of_profile
 from siotool.plan.evidence.calibrated_summary import describe_profile
 from siotool.plan.evidence.held_out import cores_of, memory_of
 from siotool.plan.evidence.holds import whole_hold
 from siotool.plan.evidence.measured_inputs import inputs_of
+from siotool.plan.evidence.message_sizes import message_sizes
 from siotool.plan.evidence.observe import Observations, observe
 from siotool.plan.evidence.prediction import predict
 from siotool.plan.evidence.profile import ServerProfile, measure
@@ -49,7 +50,10 @@ def learn(
     """
     adapter, names = adapter_among(names)
     if adapter is not None:
-        own = inputs_of_adapter(adapter, planned, message_size(planned), seed, alone=not names)
+        sizes = message_sizes(planned)
+        own = inputs_of_adapter(
+            adapter, planned, sizes.published, seed, alone=not names, delivered=sizes.delivered
+        )
         if not names:
             return Measured(own, None, describe_adapter(adapter))
         others = learn(
@@ -62,7 +66,13 @@ def learn(
         )
     if (path := profile_among(names)) is not None:
         calibrated = read_profile(path)
-        inputs = inputs_of_profile(calibrated, message_size(planned), seed)
+        if calibrated.valid != "yes" and not accept_suspect:
+            raise InputError(
+                f"{path}: the calibration is suspect: {'; '.join(calibrated.doubts)}",
+                "calibrate again, or take it as it is with --accept-suspect",
+            )
+        sizes = message_sizes(planned)
+        inputs = inputs_of_profile(calibrated, sizes.delivered, seed, received=sizes.received)
         return Measured(inputs, None, describe_profile(calibrated), calibrated)
     observations = _observe(names, accept_suspect=accept_suspect, same_target=same_target)
     profile = measure(observations, seed)
@@ -90,7 +100,7 @@ def check_calibrated(
     profile = measured.calibrated
     assert profile is not None
     observations = _observe([name], accept_suspect=accept_suspect)
-    hold = whole_hold(reading.read(_place(name)[0]))
+    hold = whole_hold(reading.read(_place(name)[0]), profile.usual_pace)
     assert hold is not None  # a run without samples was refused
     predicted = {"cpu": cores_of(profile, hold, draws, seed)}
     memory = memory_of(profile, hold, draws, seed)

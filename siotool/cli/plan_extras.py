@@ -9,7 +9,8 @@ import msgspec
 from siotool.cli.plan_options import read_text
 from siotool.cli.streams import say
 from siotool.errors import InputError
-from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.middles import middle_of
 from siotool.plan.model import Plan
 from siotool.plan.money import cost
 from siotool.plan.money.prices import PriceFile, read_prices
@@ -51,7 +52,7 @@ class Extras(msgspec.Struct, frozen=True):
             if not quiet:
                 say("goals.budget is not checked without --prices FILE")
             return self
-        return msgspec.structs.replace(self, budget=middle(figure.value))
+        return msgspec.structs.replace(self, budget=middle_of(inputs, "goals.budget"))
 
     def complete(self, plan: Plan, inputs: Inputs, plain: Inputs, *, draws: int, seed: int) -> Plan:
         """Return the plan with cost, shapes, forecast, storage and generators, where they are asked for.

@@ -55,7 +55,7 @@ def init(
         key, equals, text = setting.partition("=")
         if not equals:
             raise InputError(f"--set {setting!r} is not key=value", "for example --set server.processes=4")
-        given[key] = text
+        given[key.strip()] = text.strip()
     if connections is not None:
         given["workload.connections"] = connections
     if not (given or messages) and sys.stdin.isatty() and sys.stderr.isatty():

@@ -1,16 +1,17 @@
 """``siotool preflight``: can this machine make so much load?"""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
 
-from siotool.cli import load_options, source_options
+from siotool.cli import client_options, connection_flags, load_options, source_options
 from siotool.cli import output as out
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.load_targets import DEMO
 from siotool.cli.options import Output, Quiet
 from siotool.cli.streams import say
+from siotool.client.choices import sockets_kept
 from siotool.document.document import Document, Row, Section, Sentence, Table, columns
 from siotool.errors import ExitCode
 from siotool.swarm.load_limits import LimitCheck, MachineLimits, WantedLoad, checks
@@ -20,6 +21,7 @@ from siotool.swarm.own_limits import read_limits
 class Preflight(msgspec.Struct, frozen=True):
     """What was asked for, what this machine allows, and each limit."""
 
+    version: Literal[1]
     wanted: WantedLoad
     limits: MachineLimits
     checks: list[LimitCheck]
@@ -38,6 +40,8 @@ def preflight(
         typer.Option(metavar="N", min=1, max=256, help="Generator processes.", show_default="one per core"),
     ] = None,
     source_ip: source_options.SourceIp = None,
+    transport: connection_flags.Transport = None,
+    transport_mix: connection_flags.TransportMix = None,
     output_format: Annotated[WithPage | None, format_option("it", WithPage)] = None,
     output: Output = "-",
     quiet: Quiet = False,
@@ -45,8 +49,9 @@ def preflight(
     r"""Can this machine make so much load?
 
     Holds users, processes and addresses against what this machine allows: open files,
-    local ports, the packet filter's table, memory. Opens no connection. Prints the
-    commands that would make room. A load test does the same before it begins.
+    local ports, the packet filter's table, memory. A user that polls has two sockets.
+    Opens no connection. Prints the commands that would make room. A load test does the
+    same before it begins.
 
     Exits 2 when something is short.
 
@@ -66,10 +71,11 @@ def preflight(
         processes=load_options.workers_here(processes, count),
         sources=len(source_options.read(source_ip or [])) or 1,
         places=len(dict.fromkeys(urls)) or 1,
+        sockets=sockets_kept(client_options.transports(transport, transport_mix)),
     )
     limits = read_limits()
     found = checks(wanted, limits)
-    result = Preflight(wanted, limits, found, all(one.enough for one in found))
+    result = Preflight(1, wanted, limits, found, all(one.enough for one in found))
     out.write(out.printed(document(result), form, output, result), output)
     if output != "-" and not quiet:
         say(f"{headline(result)}. Written to {output}")
@@ -99,9 +105,10 @@ def document(result: Preflight) -> Document:
     sections = [Section("limits", "Limits of this machine", [table])]
     if mending:
         sections.append(Section("remedies", "What makes room", [*mending]))
+    each = f", {result.wanted.sockets:g} sockets for each user" if result.wanted.sockets != 1 else ""
     return Document(
         name="siotool preflight",
-        context=f"{result.wanted.sources:,} source and {result.wanted.places:,} target addresses",
+        context=f"{result.wanted.sources:,} source and {result.wanted.places:,} target addresses{each}",
         headline=headline(result),
         tone="good" if result.enough else "bad",
         sections=sections,

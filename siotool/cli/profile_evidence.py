@@ -49,21 +49,28 @@ def capacity_by_profile(profile: CalibratedProfile, runs: Sequence[Run]) -> Capa
     low, high = (wire * times * one for one in _spread(profile, load, times))
     value = wire * times
     seen = min(profile.cores_most / profile.server_cores, 1.0)
+    filled = format_cores(round(profile.server_cores, 2))
     return CapacityEstimate(
         value,
         min(low, value),
         max(high, value),
         "profile",
-        f"by the profile {profile.run}: as much of this load as fills {format_cores(profile.server_cores)}; "
+        f"by the profile {profile.run}: as much of this load as fills {filled}; "
         f"its calibration took up to {format_share(seen)} of them, and the network's limit is not in it",
     )
 
 
 def _of_cores(profile: CalibratedProfile, runs: Sequence[Run]) -> CalibratedProfile:
-    """The profile of a server that may use as much as those of the runs, where that is less."""
+    """The profile of a server that may fill as much as those of the runs, where that is less.
+
+    Its ``server_cores`` are those of a full server.
+    """
     sampled = [server.cores for run in runs for server in run.header.servers if not server.beside]
-    cores = min([profile.server_cores, *sampled])
-    return msgspec.structs.replace(profile, server_cores=cores, cores_most=min(profile.cores_most, cores))
+    part = min([profile.server_cores, *sampled]) / profile.server_cores if profile.server_cores > 0 else 1.0
+    cores = profile.full_cores * part
+    return msgspec.structs.replace(
+        profile, server_cores=cores, loop_cores=None, cores_most=min(profile.cores_most, cores)
+    )
 
 
 def _spread(profile: CalibratedProfile, load: Mapping[str, float], times: float) -> tuple[float, float]:

@@ -38,7 +38,7 @@ MaxUsers = Annotated[
     typer.Option(
         metavar="COUNT",
         help="Search no higher than this.",
-        show_default="what open files and memory allow",
+        show_default="what open files, local ports and memory allow",
         rich_help_panel="Capacity",
     ),
 ]

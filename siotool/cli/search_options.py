@@ -1,12 +1,10 @@
 """Reads the options of a search for capacity: what is raised, from where, how far, and by which gates."""
 
 import os
-import resource
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-import psutil
 
 from siotool import units
 from siotool.cli.search_flags import SearchWord
@@ -15,7 +13,7 @@ from siotool.report.gate_objectives import objectives_of
 from siotool.report.gates import Gate
 from siotool.search.objective import Objective
 from siotool.searched import SearchAxis
-from siotool.swarm.load_limits import FILES_RESERVED
+from siotool.swarm.load_limits import MachineLimits, WantedLoad, most_that_fit
 
 #: Where a search begins without --users.
 START_USERS = 10
@@ -26,6 +24,15 @@ CONNECTION_BYTES = 60e3
 CONNECTS_PER_S = 500.0
 OPERATIONS_PER_S = 20_000.0
 MOST_BYTES = 1_000_000.0
+#: Of what a machine allows, the rest is for what else runs on it, and for ports of connections just closed.
+_OWN_SHARE = 0.9
+#: Users of a process where nothing limits them.
+_UNLIMITED_USERS = 1_000_000
+#: What only a machine itself knows, by what is searched; and what names it instead.
+BY_MACHINE: Mapping[SearchAxis, str] = {
+    "users": "give a bound: --max-users COUNT",
+    "connects": "give a bound: --max-load RATE",
+}
 
 _EXCLUDED = "a search decides how many users there are, and how long"
 
@@ -139,18 +146,23 @@ def start_of(asked: SearchAsked, settings: Mapping[str, Any], loaded: Any) -> fl
             return START_CONNECTS_PER_S
 
 
-def own_most(asked: SearchAsked, processes: int) -> float:
-    """How high a search goes without a bound: what so many generator processes of this machine can do."""
+def own_most(asked: SearchAsked, here: WantedLoad, limits: MachineLimits, ports_per_s: float) -> float:
+    """How high a search goes without a bound: what the generator processes of this machine can do.
+
+    ``here`` has their number, and addresses to connect from and to. ``ports_per_s`` are the connects per
+    second that local ports allow.
+    """
     match asked.axis:
         case "users":
-            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-            files = 1_000_000 if limit == resource.RLIM_INFINITY else limit
-            memory = psutil.virtual_memory().available / 2 / CONNECTION_BYTES
-            return float(max(asked.users, int(min(processes * (files - FILES_RESERVED), memory))))
+            fit = most_that_fit(here, limits)
+            most = here.processes * _UNLIMITED_USERS if fit is None else fit * _OWN_SHARE
+            if limits.memory_bytes is not None:
+                most = min(most, limits.memory_bytes / 2 / CONNECTION_BYTES)
+            return float(max(asked.users, int(most)))
         case "rate":
-            return processes * OPERATIONS_PER_S / asked.users
+            return here.processes * OPERATIONS_PER_S / asked.users
         case "connects":
-            return processes * CONNECTS_PER_S
+            return min(here.processes * CONNECTS_PER_S, ports_per_s * _OWN_SHARE)
         case "size":
             return MOST_BYTES
 

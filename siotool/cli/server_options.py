@@ -9,6 +9,7 @@ from siotool import units
 from siotool.client.identity_options import is_header
 from siotool.errors import InputError
 from siotool.measured_servers import SERVER
+from siotool.report.gates import Gate
 from siotool.swarm.servers.asked_server import AskedServer, AskedServers
 from siotool.swarm.servers.secret_url import check_url
 
@@ -27,10 +28,12 @@ def read(
     bandwidth: str | None,
     header: str | None,
     embedded: bool,
+    restarted_for: Sequence[Gate] = (),
 ) -> AskedServers:
     """All of them. What has no name is of ``server``, or of ``server-1``, ``server-2``, … by its place.
 
-    ``embedded``: the target's process is sampled when nothing is named. Raises InputError.
+    ``embedded``: the target's process is sampled when nothing is named. ``restarted_for`` are the gates of
+    searches between which the server is started again. Raises InputError.
     """
     servers = _named(named)
     own_pages, pages = _urls(metrics, "--server-metrics")
@@ -71,6 +74,8 @@ def read(
         raise InputError(
             f"--server-header {header!r} is no name of a header", "write it --server-header X-Served-By"
         )
+    if not admins:
+        _check_restart(list(servers.values()), restarted_for)
     admin_of_all = admins[0] if admins else ""
     return AskedServers(tuple(servers.values()), cores, admin_of_all, tuple(names), link, header or "")
 
@@ -78,6 +83,18 @@ def read(
 def or_process(asked: AskedServers, pid: int) -> AskedServers:
     """The same; a process where no server was named."""
     return asked if asked.any else msgspec.structs.replace(asked, servers=(AskedServer(SERVER, pids=(pid,)),))
+
+
+def _check_restart(servers: Sequence[AskedServer], gates: Sequence[Gate]) -> None:
+    """Refuse a server that is started again, whose use is judged, and of which only the process is known."""
+    judged = next((gate.text for gate in gates if gate.metric.startswith("server_")), None)
+    for one in servers if judged is not None else ():
+        if one.pids and not (one.cgroup or one.metrics or one.admin):
+            raise InputError(
+                f"--restart-command starts another process than {one.pids[0]}: --fail-if {judged!r} would "
+                "judge nothing after the first restart",
+                "name the server by what stays: --server-metrics URL, or --server NAME=cgroup:/PATH",
+            )
 
 
 def _unnamed(number: int, count: int, known: Mapping[str, AskedServer]) -> str:

@@ -39,7 +39,8 @@ def worker(
 
     Joins the run, gets its scenario, settings and users from it, and leaves when the
     run is over. Nothing but siotool is needed here, in the same version as there.
-    Ctrl-C leaves at once; the run goes on with the other workers, and says so.
+    Ctrl-C, SIGTERM or a terminal that goes leave at once; the run goes on with the other
+    workers, and says so.
 
     Exits 0 after the run, 2 when the run refuses this machine, 3 without a run.
 
@@ -56,12 +57,13 @@ def worker(
     host, port = machine_options.address(join, "--join")
     wait_s = load_options.patience(wait, "--wait")
     token = machine_options.token(token_file, make=False)
+    from siotool.swarm.ending_signals import interrupted_by_signals
     from siotool.swarm.machines.machine_session import MachineSession
 
     def tell(text: str) -> None:
         if not quiet:
             say(text)
 
-    MachineSession(host, port, token, processes, source_options.read(source_ip or []), tell, spare=spare).run(
-        wait_s
-    )
+    sources = source_options.read(source_ip or [])
+    with interrupted_by_signals():
+        MachineSession(host, port, token, processes, sources, tell, spare=spare).run(wait_s)

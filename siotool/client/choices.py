@@ -1,5 +1,6 @@
 """What may be chosen of a client: its transport, its parser, its TLS. Nothing here opens ssl."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -11,6 +12,10 @@ TransportShares = tuple[tuple[TransportName, float], ...]
 ParserName = Literal["json", "msgpack"]
 #: Ours, or python-socketio's.
 ClientName = Literal["native", "reference"]
+
+#: Sockets that a connection keeps (``polling`` has two lanes), and those that it takes to open one.
+_KEPT: Mapping[TransportName, int] = {"upgrade": 1, "websocket": 1, "polling": 2, "jsonp": 2}
+_OPENED: Mapping[TransportName, int] = {"upgrade": 3, "websocket": 1, "polling": 2, "jsonp": 2}
 
 _GOLDEN = 0.6180339887498949
 
@@ -42,3 +47,18 @@ def transport_of(shares: TransportShares, number: int) -> TransportName:
             return name
         at -= share
     return shares[-1][0]
+
+
+def sockets_kept(shares: TransportShares) -> float:
+    """Sockets of a user's connection, on average: one that polls has one to wait and one to send."""
+    return _mean(shares, _KEPT)
+
+
+def sockets_opened(shares: TransportShares) -> float:
+    """Sockets that one connect takes, on average, of which not all stay."""
+    return _mean(shares, _OPENED)
+
+
+def _mean(shares: TransportShares, sockets: Mapping[TransportName, int]) -> float:
+    whole = sum(share for _, share in shares)
+    return sum(share * sockets[name] for name, share in shares) / whole

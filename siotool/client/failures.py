@@ -43,8 +43,8 @@ _OLD_HTTP = re.compile(rb"HTTP/1\.0 (\d{3})\b")
 UNANSWERED = "unanswered"
 #: Failures without an answer: they took as long as they were waited for.
 UNHEARD = ("timeout", UNANSWERED)
-#: An operation that was never sent: earlier ones are still waiting to be sent, or too many calls
-#: wait for their answers.
+#: An operation that was never sent: its connection was lost or its namespace left when it was due, earlier
+#: ones are still waiting to be sent, or too many calls wait for their answers.
 NOT_SENT = "not_sent"
 
 #: Close codes without further information.

@@ -35,7 +35,7 @@ class Deployed(msgspec.Struct, frozen=True):
     """A run and its workers, each of which is a container with one process.
 
     ``arguments`` are those of ``siotool``, for the run. ``variables`` hold options that may be secret. Memory
-    is what containers ask for.
+    is what containers ask for; None where it is not known what a worker needs, and nothing may limit it.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Deployed(msgspec.Struct, frozen=True):
     token: str
     arguments: Sequence[str]
     run_megabytes: int
-    worker_megabytes: int
+    worker_megabytes: int | None
     variables: Mapping[str, str] = {}
     files: Sequence[LoadFile] = ()
 

@@ -2,13 +2,16 @@
 
 import msgspec
 
+from siotool.printable import escaped
+
 
 def to_json(answer: msgspec.Struct, digits: int) -> str:
     """Return the answer as JSON, indented, with lists of plain values on one line.
 
-    Figures have so many significant ``digits``; 17 are all that a float has.
+    Figures have so many significant ``digits``; 17 are all that a float has. Characters that a terminal
+    obeys, or does not show, are escapes.
     """
-    return _indented(msgspec.to_builtins(answer), 0, digits) + "\n"
+    return escaped(_indented(msgspec.to_builtins(answer), 0, digits)) + "\n"
 
 
 def _indented(value: object, depth: int, digits: int) -> str:

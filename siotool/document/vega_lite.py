@@ -145,14 +145,14 @@ def _clock(end_s: float, value: str) -> str:
 def _x(chart: Chart) -> alt.X:
     low, high = extent(chart)
     labels: dict[str, Any] = {"labelExpr": _written(chart, "datum.value")}
-    kind: Literal["log", "utc", "linear"] = "log" if chart.x.log else "linear"
+    kind: Literal["log", "utc", "linear"] = "log" if _is_log(chart) else "linear"
     if chart.x.unit == "clock":
         labels |= {"values": _clock_ticks(high), "labelFlush": False}
     elif chart.x.unit == "day":
         labels, kind = {"tickCount": 6, "format": "%b %Y", "labelSeparation": 8}, "utc"
     elif chart.x.unit == "servers":
         labels = {"tickCount": 8, "tickMinStep": 1, "format": ",d", "labelSeparation": 8}
-    elif chart.x.log:
+    elif _is_log(chart):
         labels |= {"values": [t for t in _log_ticks(low, high) if low <= t <= high], "labelSeparation": 8}
     else:
         labels |= {"tickCount": 4, "labelSeparation": 8}
@@ -161,11 +161,16 @@ def _x(chart: Chart) -> alt.X:
     return alt.X(_field(chart), axis=axis, scale=scale)
 
 
+def _is_log(chart: Chart) -> bool:
+    """Whether the horizontal is logarithmic: one that begins at 0 has no decade to begin with."""
+    return chart.x.log and extent(chart)[0] > 0
+
+
 def _y(chart: Chart) -> alt.Y:
     unit, low, high = chart.y.unit, chart.y.low, chart.y.high
     labels: dict[str, Any] = {"tickCount": 5, "labelExpr": _WRITTEN[unit].format(v="datum.value")}
     scale = alt.Scale(zero=True) if low is None or high is None else alt.Scale(domain=[low, high])
-    known = [v for curve in chart.curves for _, v in curve.points if v]
+    known = [v for curve in chart.curves for _, v in curve.points if v is not None and v > 0]
     if unit == "servers":
         labels = {"tickCount": 4, "tickMinStep": 1, "format": ",d"}
     elif chart.y.log and known:
@@ -203,7 +208,7 @@ def _legend(named: Sequence[Curve]) -> alt.Legend | None:
 def _across(chart: Chart) -> Iterator[alt.Chart]:
     """What is drawn with the curves: shades, rules, and dashed curves, on the axes of the others."""
     x, y = alt.X(_field(chart)), alt.Y("v:Q")
-    if chart.x.unit != "day" and not chart.x.log:
+    if chart.x.unit != "day" and not _is_log(chart):
         # Vega-Lite joins the scales of all layers, and has one that says nothing begin at 0
         x = alt.X(_field(chart), scale=alt.Scale(zero=False))
     for spans, style in ((chart.shades, HOLD), (chart.troubles, TROUBLE)):

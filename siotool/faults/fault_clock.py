@@ -69,12 +69,14 @@ class FaultClock:
         return found
 
     def rest(self, now: float) -> list[DueStep]:
-        """Begin all that is to be undone at the end of the run, and return it; the last fault comes first."""
-        found = [
-            DueStep(number, "undo")
-            for number in reversed(range(len(self._faults)))
-            if self._may_be_undone(number)
-        ]
+        """Begin what is next to be undone at the end of the run, and return it; the last fault comes first.
+
+        One comes after the other, and after what is under way, as it may rest on what an earlier one broke.
+        """
+        if self.waiting:
+            return []
+        left = [number for number in range(len(self._faults)) if self._may_be_undone(number)]
+        found = [DueStep(number, "undo") for number in left[-1:]]
         self._begun |= dict.fromkeys(found, now)
         return found
 

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from siotool.errors import TargetError
 from siotool.lab.lab_action import LabAction
-from siotool.lab.process_tree import pids_of_tree, send_to_tree
+from siotool.lab.part_throttle import PartThrottle
+from siotool.lab.process_tree import pids_of_tree, send_to, trees_of
 from siotool.lab.running_fleet import END_S, READY_S, RunningFleet
 
-#: The period of a throttled process: as long as that of a CPU quota (kernel.org, sched-bwc: 100 ms).
-PERIOD_S = 0.1
 #: A server that drains has so much time to end beyond that.
 _AFTER_DRAIN_S = 10.0
 #: How long a balancer may take to read its configuration again.
@@ -26,8 +25,7 @@ class FleetActions:
 
     def __init__(self, fleet: RunningFleet) -> None:
         self._fleet = fleet
-        #: The share of the time that parts keep.
-        self._throttled: dict[str, float] = {}
+        self._throttled: dict[str, PartThrottle] = {}
 
     def carry_out(self, action: LabAction) -> Steps:
         """Do it, one step after another. Raises TargetError when it fails."""
@@ -39,7 +37,9 @@ class FleetActions:
                 self._pause(action.parts, stop=action.verb == "stop")
                 yield
             case "throttle":
-                self._throttled |= dict.fromkeys(action.parts, action.share)
+                self._signal([part for part in action.parts if part in self._throttled], signal.SIGCONT)
+                now = time.monotonic()
+                self._throttled |= {part: PartThrottle(action.share, now) for part in action.parts}
                 yield
             case "unthrottle":
                 for part in action.parts:
@@ -47,7 +47,9 @@ class FleetActions:
                 self._signal(action.parts, signal.SIGCONT)
                 yield
             case "start":
-                yield from self._start(action.parts)
+                asked = action.parts
+                needed = [part for part in asked if self._fleet.part(part).ended or not action.as_needed]
+                yield from self._start(needed)
             case "restart":
                 yield from self._restart(action.parts)
             case "drain":
@@ -64,17 +66,23 @@ class FleetActions:
                 self._change_connections(action)
                 yield
 
-    def throttle(self, now: float) -> float | None:
-        """Stop and continue what is throttled; returns in how many seconds to call again, None for never."""
+    def throttle(self) -> float | None:
+        """Stop and continue what is throttled; returns in how many seconds to call again, None for never.
+
+        To find the processes takes its time: what is due then, and how long it lasts, is reckoned after it.
+        """
         if not self._throttled:
             return None
-        phase = now % PERIOD_S
-        waits = []
-        for part, share in self._throttled.items():
-            runs = phase < share * PERIOD_S
-            self._signal([part], signal.SIGCONT if runs else signal.SIGSTOP)
-            waits.append(share * PERIOD_S - phase if runs else PERIOD_S - phase)
-        return max(0.001, min(waits))
+        if min(one.due_at for one in self._throttled.values()) <= time.monotonic():
+            parts = [part for part in map(self._fleet.part, self._throttled) if not part.ended]
+            trees = {part.name: part.pid for part in parts}
+            found = trees_of(trees.values())
+            for name, one in self._throttled.items():
+                if one.due_at <= (now := time.monotonic()):
+                    number = signal.SIGCONT if one.turn(now) else signal.SIGSTOP
+                    send_to(found[trees[name]] if name in trees else (), number)
+        due_at = min(one.due_at for one in self._throttled.values())
+        return max(0.001, due_at - time.monotonic())
 
     def _change_connections(self, action: LabAction) -> None:
         """Give a toxic to the connections of parts, or heal them."""
@@ -104,9 +112,9 @@ class FleetActions:
 
     def _signal(self, parts: Sequence[str], number: signal.Signals) -> None:
         """Signal those that run: the number of a process that has ended may be a stranger's by now."""
-        for part in map(self._fleet.part, parts):
-            if not part.ended:
-                send_to_tree(part.pid, number)
+        found = trees_of([part.pid for part in map(self._fleet.part, parts) if not part.ended])
+        for pids in found.values():
+            send_to(pids, number)
 
     def _start(self, parts: Sequence[str]) -> Steps:
         found = [self._fleet.part(name) for name in parts]

@@ -14,7 +14,6 @@ import resource
 import signal
 import sys
 import tempfile
-import time
 from pathlib import Path
 from types import FrameType
 
@@ -80,7 +79,7 @@ def _keep(fleet: RunningFleet, parent: int) -> None:
             _print(EndedProgram(ended.program.name, ended.process.returncode, str(ended.log)))
         with contextlib.suppress(TargetError):  # it is asked again soon
             fleet.settle_fronts()
-        again_s = actions.throttle(time.monotonic())
+        again_s = actions.throttle()
         wait_s = min(_STEP_S if running else _LOOK_S, _LOOK_S if again_s is None else again_s)
 
 

@@ -148,6 +148,8 @@ def _check_bad_days(lab: Lab) -> None:
         raise InputError(f"accept-queue is {lab.accept_queue}; expected 1 to 65535")
     if lab.behind and (lab.adapter == "cluster" or lab.runtime == "python" or lab.store != "none"):
         raise InputError("behind is of servers of their own on Node.js, without a store", "leave one out")
+    if lab.behind and lab.witness:
+        raise InputError("witness with behind: Socket.IO 2 does not tell what it sends", "leave one out")
     if not 0 <= lab.behind <= lab.servers:
         raise InputError(f"behind is {lab.behind}; there are {lab.servers} servers")
 

@@ -74,6 +74,7 @@ class LabAction(msgspec.Struct, frozen=True, kw_only=True):
     ``share`` is what a throttled part keeps of its time. ``over_s`` is how long draining takes, ``pause_s``
     how long a rolling deploy waits between two servers; ``drained`` is whether it drains them first.
     ``toxic`` is what its connections get, ``healed`` the type of toxic that is taken from them, empty: all.
+    ``as_needed``: parts that run already need not be started; what undoes another action asks for no more.
     """
 
     verb: Verb
@@ -84,6 +85,7 @@ class LabAction(msgspec.Struct, frozen=True, kw_only=True):
     drained: bool = False
     toxic: Toxic | None = None
     healed: str = ""
+    as_needed: bool = False
 
 
 def is_action(text: str) -> bool:

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import json
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -27,9 +28,9 @@ class RunningProgram:
         self.program = program
         self.log = log
         self.said: dict[str, Any] = {}
-        identity: dict[str, Any] = (
-            {"user": program.user, "group": program.user, "extra_groups": []} if program.user else {}
-        )
+        identity: dict[str, Any] = {}
+        if program.user:  # its group may have another name: that of nobody is nogroup on Debian
+            identity = {"user": program.user, "group": pwd.getpwnam(program.user).pw_gid, "extra_groups": []}
         with log.open("ab") as words:
             #: What stands in its log before is of an earlier process.
             self._begin = words.tell()

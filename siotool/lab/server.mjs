@@ -86,12 +86,15 @@ function endWithInput(told) {
     .on("close", () => process.exit(0));
 }
 
-// no one new is taken in, those who are there are closed one by one: they come back elsewhere
-function drain(io, http, overMs) {
-  http.close();
+// the balancer sends no one new; those who are there are closed one by one, and come back elsewhere. A client over
+// long polling opens a connection for each request: the server listens until the last one is closed
+function drain(io, overMs) {
   const clients = Object.values(io.engine.clients);
   clients.forEach((client, n) => setTimeout(() => client.close(), (overMs * n) / clients.length));
-  setTimeout(() => process.exit(0), overMs + 500);
+  setTimeout(() => {
+    for (const late of Object.values(io.engine.clients)) late.close(); // over a connection that the balancer had still
+    setTimeout(() => process.exit(0), 500); // who polls just then still hears that it is closed
+  }, overMs);
 }
 
 async function primary() {
@@ -144,7 +147,7 @@ async function server() {
     return;
   }
   const port = await listen(http, Number(options.port));
-  endWithInput({ drain: (ms) => drain(io, http, ms) });
+  endWithInput({ drain: (ms) => drain(io, ms) });
   console.log(JSON.stringify({ port, pid: process.pid, metrics_port: metricsPort, workers: [] }));
 }
 
@@ -183,6 +186,7 @@ function speak(namespace, socket) {
   }
   socket.on("ask me", (...args) => {
     const acknowledge = acknowledged(args);
+    if (socket.timeout === undefined) return socket.emit("whoami", ...args, (...answer) => acknowledge(...answer)); // Socket.IO 2
     socket.timeout(60_000).emit("whoami", ...args, (error, ...answer) => acknowledge(...(error ? [null] : answer)));
   });
   socket.on("kick", () => socket.disconnect());

@@ -8,6 +8,7 @@ import numpy as np
 
 from siotool.histogram import Histogram, merged
 from siotool.report.delivery_figures import DeliveryFigures
+from siotool.report.peaks import peak_per_s, usual_s
 from siotool.runfile import Interval, Run
 
 
@@ -80,7 +81,8 @@ def sum_up_backlog(
     """Return the backlog of some runs; None where no store was measured, and nothing came to those back."""
     intervals = [interval for run in runs for interval in run.intervals]
     replayed = sum(interval.losses.caught_up for interval in intervals)
-    store, drains = _store(runs), merged(interval.losses.drained for interval in intervals)
+    usual = usual_s([interval.duration_s for interval in intervals])
+    store, drains = _store(runs, usual), merged(interval.losses.drained for interval in intervals)
     if store is None and not replayed:
         return None
     return BacklogFigures(
@@ -93,9 +95,7 @@ def sum_up_backlog(
         drain_p90_s=_quantile(drains, 0.9),
         drain_p99_s=_quantile(drains, 0.99),
         drain_max_s=drains.max_s if drains.count else None,
-        replayed_peak_per_s=max(
-            (one.losses.caught_up / one.duration_s for one in intervals if one.duration_s), default=None
-        ),
+        replayed_peak_per_s=peak_per_s(((one.losses.caught_up, one.duration_s) for one in intervals), usual),
         store=store,
         planned=[] if planned is None else _against(planned, store, drains.max_s if drains.count else None),
     )
@@ -114,7 +114,7 @@ class _Growth(NamedTuple):
     away: bool
 
 
-def _store(runs: Sequence[Run]) -> StoreFigures | None:
+def _store(runs: Sequence[Run], usual: float) -> StoreFigures | None:
     names = [
         name
         for run in runs
@@ -134,7 +134,9 @@ def _store(runs: Sequence[Run]) -> StoreFigures | None:
         bytes=size,
         bytes_per_message=_per_message(runs, names[0]),
         written_per_s=sum(one.messages for one in away) / away_s if away_s else None,
-        written_peak_per_s=max((one.messages / one.seconds for one in growths), default=None),
+        written_peak_per_s=peak_per_s(((one.messages, one.seconds) for one in growths), usual)
+        if growths
+        else None,
     )
 
 

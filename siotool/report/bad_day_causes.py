@@ -21,6 +21,9 @@ _FEW = 3
 #: Of the connects that were not quick, those by whole seconds; of all, those that were quick.
 _MOST_OF_SLOW = 0.6
 _SOME_QUICK = 0.1
+#: What loses the table of a balancer, and a balancer in the words of a fault.
+_TABLE_LOST = frozenset(("reload", "restart", "kill", "start"))
+_BALANCERS = frozenset(("balancer", "nginx", "haproxy"))
 #: This share of the clients at once is a storm of one's own making.
 _AT_ONCE = 0.2
 
@@ -36,12 +39,15 @@ def torn_sessions(run: Run) -> Iterator[str]:
         for step in run.fault_steps
         if step.t_s - 1 <= begin <= step.t_s + step.took_s + 3
     ]
-    after = f", right after {causes[0]!r}" if causes else ""
+    cause = causes[0] if causes else ""
+    after = f", right after {cause!r}" if cause else ""
+    verb, *parts = cause.split() or [""]
+    balancer = verb in _TABLE_LOST and not _BALANCERS.isdisjoint(parts)
     table = ": a balancer that keeps sessions in a table loses it when it is started or configured again"
     yield (
         f"{plural(sum(count for _, count in lost), 'session')} that had worked were not known any more "
         f"({_UNKNOWN}) from {begin:.0f} s on{after}: their requests went to another server"
-        f"{table if causes else ''}. A cookie that names the server needs no table"
+        f"{table if balancer else ''}. A cookie that names the server needs no table"
     )
 
 
@@ -73,8 +79,9 @@ def undrained(faults: Sequence[FaultFigures], users: int) -> Iterator[str]:
     """A remark for each deploy that closed connections all at once."""
     for number, fault in enumerate(faults, 1):
         words = fault.do.split()
-        ends = words[:1] == ["restart"] or (words[:2] == ["rolling", "deploy"] and "drained" not in words)
-        if ends and fault.lost >= max(_FEW, _AT_ONCE * users):
+        deploy = words[:2] == ["rolling", "deploy"] and "drained" not in words
+        restart = words[:1] == ["restart"] and any(word.startswith(("server", "node")) for word in words)
+        if (deploy or restart) and fault.lost >= max(_FEW, _AT_ONCE * users):
             yield (
                 f"fault {number} ({fault.do}) closed {plural(fault.lost, 'connection')} undrained: all "
                 f"clients of a server came back at once, {fault.attempts_peak_per_s:,.0f} connects in the "

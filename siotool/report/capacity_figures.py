@@ -1,11 +1,12 @@
 """What a report says of a search for capacity. SI units are in the names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from siotool.report.limiting_resource import limiting_resource
 from siotool.runfile import Run
+from siotool.runs.server_count import count_servers
 from siotool.search.joined_searches import joined_searches
 from siotool.searched import HoldOutcome, SearchAxis
 
@@ -34,6 +35,7 @@ class CapacityFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     then, and where no load passed. ``gate`` failed first, ``limited_by`` is what ran out (``server: …``,
     ``generator``, or ``bound`` for the load that was not to be exceeded). ``complete`` is false where
     the search was ended early. ``why`` says what ended it.
+    ``servers`` carried it together: null where it is not known how many, and ``servers_how`` says why.
     """
 
     search: SearchAxis
@@ -48,6 +50,8 @@ class CapacityFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: float
     complete: bool
     why: str
+    servers: int | None
+    servers_how: str
     holds: list[HoldFigures]
 
 
@@ -61,6 +65,7 @@ def capacity_of(runs: Sequence[Run]) -> CapacityFigures | None:
     if not found or len({one.search for one in found}) > 1:
         return None
     known = joined_searches(found)
+    servers = count_servers([run for run in runs if run.capacity is not None])
     return CapacityFigures(
         search=known.search,
         value=known.value,
@@ -74,6 +79,8 @@ def capacity_of(runs: Sequence[Run]) -> CapacityFigures | None:
         seconds=known.seconds,
         complete=known.complete,
         why=known.why,
+        servers=servers.number,
+        servers_how=servers.how,
         holds=[
             HoldFigures(
                 load=hold.load,
@@ -93,6 +100,16 @@ def capacity_of(runs: Sequence[Run]) -> CapacityFigures | None:
             for hold in run.holds
         ],
     )
+
+
+def unlike_searches(runs: Sequence[Run]) -> Iterator[str]:
+    """A remark on runs that searched along different axes, as no capacity is told then."""
+    axes = sorted({run.capacity.search for run in runs if run.capacity is not None})
+    if len(axes) > 1:
+        yield (
+            f"the runs searched along different axes (--search {', '.join(axes)}): they have no capacity in "
+            "common. Report them one by one"
+        )
 
 
 def _limit(limited_by: str, runs: Sequence[Run]) -> str:

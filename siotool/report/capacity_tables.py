@@ -4,7 +4,8 @@ from siotool import units
 from siotool.document.document import Axis, Chart, Curve, Row, Rule, Section, Sentence, Table, Tone, columns
 from siotool.report.capacity_figures import CapacityFigures, HoldFigures
 from siotool.report.contents import Report
-from siotool.search.axis import HEADINGS, show_load, show_number
+from siotool.search.axis import HEADINGS, SHARED_OUT, show_load, show_number
+from siotool.searched import LOWEST_FAILED
 
 _TONES: dict[str, Tone] = {"passed": "good", "failed": "bad", "undecided": "", "generator": ""}
 _WORDS = {
@@ -20,28 +21,42 @@ def capacity_sentence(found: CapacityFigures) -> str:
     unit = found.unit
     sure = f"with {units.format_share(found.confidence)} confidence"
     early = "" if found.complete else " (the search was ended early)"
+    who = "this server holds" if found.servers == 1 else "these servers hold"
+    if found.servers is not None and found.servers > 1:
+        who = f"these {found.servers} servers hold"
+    unknown = (
+        f"; how much one of them holds is not known: {found.servers_how}" if found.servers is None else ""
+    )
     if found.low <= 0:
-        lowest = min((hold.load for hold in found.holds), default=0.0)
+        failed = [hold for hold in found.holds if hold.outcome == "failed"]
+        if failed and found.why == LOWEST_FAILED:
+            lowest = min(failed, key=lambda hold: hold.load)
+            return (
+                f"the lowest load, {show_load(unit, lowest.load)}, failed {lowest.gate!r} already: begin "
+                "with less, or look whether the scenario fits the server"
+            )
         if found.high is None:
             return f"the capacity is not known{early}"
-        if lowest and found.why == LOWEST_FAILED:
-            return (
-                f"the lowest load, {show_load(unit, lowest)}, failed {found.gate!r} already: begin with "
-                "less, or look whether the scenario fits the server"
-            )
-        return f"this server holds less than {show_load(unit, found.high)} of this workload, {sure}{early}"
+        return f"{who} less than {show_load(unit, found.high)} of this workload, {sure}{early}{unknown}"
     if found.high is None or found.value is None:
         limit = f"; {_limit(found)}" if found.limited_by else ""
         return (
-            f"this server holds at least {show_load(unit, found.low)} of this workload, {sure}{limit}{early}"
+            f"{who} at least {show_load(unit, found.low)} of this workload, {sure}{_each(found, found.low)}"
+            f"{limit}{early}{unknown}"
         )
     low, high = (show_number(unit, end) for end in (found.low, found.high))
     held = show_load(unit, found.value)
-    return f"this server holds {held} of this workload, {low} to {high} {sure}; {_limit(found)}{early}"
+    return (
+        f"{who} {held} of this workload, {low} to {high} {sure}{_each(found, found.value)}; {_limit(found)}"
+        f"{early}{unknown}"
+    )
 
 
-#: Why a search ended whose lowest load failed.
-LOWEST_FAILED = "the lowest load failed"
+def _each(found: CapacityFigures, load: float) -> str:
+    """What one of several servers holds of it, where the load is shared out among them."""
+    if found.servers in (None, 1) or found.unit not in SHARED_OUT:
+        return ""
+    return f", {show_number(found.unit, load / (found.servers or 1))} each"
 
 
 def _limit(found: CapacityFigures) -> str:
@@ -82,7 +97,8 @@ def capacity(report: Report) -> Section:
         [_row(found.unit, hold) for hold in held],
         note,
     )
-    charts = [_chart(found, held)] if len(held) > 1 else []
+    counted = [hold for hold in held if hold.allowed and hold.blocks]
+    charts = [_chart(found, counted)] if len(counted) > 1 else []
     return Section(
         "capacity", "Capacity", [Sentence(text + ended), *charts, table] if held else [Sentence(text + ended)]
     )
@@ -102,15 +118,15 @@ def _row(unit: str, hold: HoldFigures) -> Row:
     return Row(cells, _TONES[hold.outcome])
 
 
-def _chart(found: CapacityFigures, held: list[HoldFigures]) -> Chart:
+def _chart(found: CapacityFigures, counted: list[HoldFigures]) -> Chart:
     """Multiples of the allowed share, so that different gates have one line to cross."""
-    points = sorted((hold.load, hold.missed / hold.allowed) for hold in held if hold.allowed and hold.blocks)
+    points = sorted((hold.load, hold.missed / hold.allowed) for hold in counted)
     loads = [load for load, _ in points]
     ends = [end for end in (found.low, found.high) if end]
     return Chart(
         "capacity",
         "Missed operations, as a multiple of what the gate allows",
-        Axis("count", name="load", low=min(loads, default=0.0), high=max(loads, default=1.0), log=True),
+        Axis("count", name="load", low=min(loads), high=max(loads), log=True),
         Axis("factor"),
         [Curve("missed", points, "dots")],
         "A dot is a hold. Dashed: what is allowed, and the ends of the interval.",

@@ -19,6 +19,7 @@ the generator above 90 % of its open-file limit                     doubt
 a failure of the generator's own (no port, no file, no memory, bug) doubt
 a note of level ``doubt`` in the run file                           doubt
 a search for capacity that the generator ended                      doubt
+a planned fault that was not made before the run ended              doubt
 users that stayed unconnected or away; deliveries still open at the end     remark
 users that ended by themselves, without an arrival rate             remark
 no steady state; too few samples for an interval of a percentile    remark
@@ -59,6 +60,8 @@ from siotool.runs.generator_limits import (
     FEW_OPERATIONS,
     FILES_LIMIT,
     LOOP_LAG_LIMIT_S,
+    OWN_FAILURES,
+    own_failures,
 )
 from siotool.runs.hold import Marks
 from siotool.runs.sameness import names
@@ -73,13 +76,6 @@ LATE_SHARE = 0.01
 MACHINE_LIMIT = 0.9
 #: Two seconds, less what a timer may take from them.
 _TOO_LONG_S = 1.9
-#: Failures that are the generator's, not the target's, and what helps.
-_OWN = {
-    "no_files": "raise its open-file limit with ulimit -n, or use more --processes",
-    "no_local_port": "this machine has no local port left for the target's address",
-    "memory": "it had no memory left: use fewer users or smaller messages",
-    "internal_error": "a bug in siotool: its message is above",
-}
 
 
 def find_doubts(runs: Sequence[Run], judged: Sequence[Run], table: Seconds) -> list[str]:
@@ -89,7 +85,7 @@ def find_doubts(runs: Sequence[Run], judged: Sequence[Run], table: Seconds) -> l
         rows = table.only(table.run == number)
         prefix = f"{name}: " if len(runs) > 1 else ""
         parts = [*_ending(run), *find_gaps(run), *_generator(rows), *_own_failures(part)]
-        parts += [*_load(part, rows), *_proven(run), *_searched(run)]
+        parts += [*_load(part), *_proven(run), *_searched(run), *_unmade(run, early=False)]
         found += [prefix + text for text in parts]
         found += [
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in part.notes if note.level == "doubt"
@@ -110,7 +106,13 @@ def find_remarks(
         rows = table.only(table.run == number)
         prefix = f"{name}: " if len(runs) > 1 else ""
         found += [
-            prefix + text for text in (*_target(run, rows), *_schedule(run, rows), *_machine(run, rows))
+            prefix + text
+            for text in (
+                *_target(run, rows),
+                *_schedule(run, rows),
+                *_machine(run, rows),
+                *_unmade(run, early=True),
+            )
         ]
         found += [
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "warning"
@@ -193,6 +195,16 @@ def _searched(run: Run) -> Iterator[str]:
         )
 
 
+def _unmade(run: Run, *, early: bool) -> Iterator[str]:
+    """Faults that were planned and not made: of a run that failed ``early``, or of any other."""
+    if early != (run.end is not None and run.end.reason in ("stopped", "target_lost")):
+        return
+    made = {step.fault for step in run.fault_steps}
+    for number, fault in enumerate(run.header.faults):
+        if number not in made:
+            yield f"fault {number + 1} ({fault.do}) was not made before the run ended"
+
+
 def _generator(rows: Seconds) -> Iterator[str]:
     loaded = rows.only(rows["draining"] == 0)  # that many users leave at once costs CPU, and delays nothing
     busy = loaded["generator_cpu_share"] > CPU_LIMIT
@@ -234,15 +246,9 @@ def _generator(rows: Seconds) -> Iterator[str]:
 def _own_failures(run: Run) -> Iterator[str]:
     counts: Counter[str] = Counter()
     for interval in run.intervals:
-        for kinds in (
-            interval.connections.failed,
-            interval.connections.closed,
-            *(operation.errors for operation in interval.operations if operation.op not in _CONNECTING),
-        ):
-            if kinds:
-                counts.update({kind: count for kind, count in kinds.items() if kind in _OWN})
+        counts.update(own_failures(interval))
     for kind, count in counts.items():
-        yield f"{count:,} failures are the generator's own ({kind}): {_OWN[kind]}"
+        yield f"{count:,} failures are the generator's own ({kind}): {OWN_FAILURES[kind]}"
 
 
 def _proven(run: Run) -> Iterator[str]:
@@ -254,7 +260,7 @@ def _proven(run: Run) -> Iterator[str]:
             yield f"no user of class {found.name} began an operation: it proved nothing"
 
 
-def _load(run: Run, rows: Seconds) -> Iterator[str]:
+def _load(run: Run) -> Iterator[str]:
     for found in sum_up_user_classes([run]):
         possible = found.offered - found.withheld
         if found.issued < ACHIEVED_LEAST * possible and possible - found.issued > FEW_OPERATIONS:
@@ -273,15 +279,13 @@ def _load(run: Run, rows: Seconds) -> Iterator[str]:
         if visits.arrived < ACHIEVED_LEAST * possible and possible - visits.arrived > FEW_OPERATIONS:
             yield f"{visits.arrived:,} of {possible:,} users that were to arrive were started"
     planned = run.header.workload.users_max
-    users = rows.most("users") if len(rows) else 0
+    users = max((one.connections.users for one in run.intervals), default=0)
     # a user that ended within a second was started too
     users = max(users, sum(found.started for found in sum_up_user_classes([run])))
+    users += max((one.other_users for one in run.intervals), default=0)
     finished = run.end is not None and run.end.reason == "finished"
     if finished and users < min(ACHIEVED_LEAST * planned, planned - 1):
-        yield f"{users:,.0f} of {planned:,} planned users were started"
-
-
-_CONNECTING = frozenset({"connect", "reconnect"})
+        yield f"{users:,} of {planned:,} planned users were started"
 
 
 def _target(run: Run, rows: Seconds) -> Iterator[str]:

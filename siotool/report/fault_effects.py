@@ -5,9 +5,18 @@ from typing import Protocol
 
 from siotool.histogram import Histogram, merged
 from siotool.report.fault_figures import FaultFigures, FaultLatency
-from siotool.report.fault_spans import FaultSpan, during, fault_spans, since, until
-from siotool.report.outages import figures_of_span, lost_by_second, second_of
+from siotool.report.fault_spans import FaultSpan, all_over_s, during, fault_spans, since, until
+from siotool.report.outages import (
+    begin_of,
+    drain_after,
+    figures_of_span,
+    lost_by_second,
+    lost_in,
+    spans_of,
+)
+from siotool.report.peaks import usual_s
 from siotool.runfile import Header, Interval, Run
+from siotool.runs.seconds import UNDER_WAY_S
 
 #: What is most likely to be felt by users, first.
 _OPS = ("ack", "deliver", "connect", "reconnect")
@@ -35,9 +44,9 @@ def sum_up_faults(runs: Sequence[Run], storm: Storm) -> list[FaultFigures]:
     for run in runs:
         spans = fault_spans(run)
         for place, span in enumerate(spans):
-            before_s = max([0.0, *(one.end_s + AFTERMATH_S for one in spans[:place])])
-            next_s = spans[place + 1].t_s if place + 1 < len(spans) else float("inf")
-            found.append(_figures(run, span, (before_s, next_s), offset, storm))
+            before_s = all_over_s(spans[:place]) + AFTERMATH_S if place else 0.0
+            after_s = all_over_s(spans[: place + 1])
+            found.append(_figures(run, span, (before_s, after_s), offset, storm))
         offset += run.intervals[-1].t_s if run.intervals else 0.0
     return found
 
@@ -45,9 +54,12 @@ def sum_up_faults(runs: Sequence[Run], storm: Storm) -> list[FaultFigures]:
 def _figures(
     run: Run, span: FaultSpan, around: tuple[float, float], offset: float, storm: Storm
 ) -> FaultFigures:
+    """``around``: when the faults before this one were over for good, and when this one is too."""
     planned = run.header.faults[span.number]
     inside = [one for one in during(run, span) if not one.draining]
-    outage = figures_of_span(inside, 0.0, lost_by_second(run.intervals))
+    usual = usual_s([one.duration_s for one in run.intervals])
+    drain = _drain(run, span, inside)
+    outage = figures_of_span(inside, drain, 0.0, lost_by_second(run.intervals), usual)
     unreachable_s = _unreachable_s(inside, span.t_s)
     hanging = any(sum(one.connections.hung.values()) for one in inside)
     peak = storm(run.header, outage.lost, unreachable_s, hanging=hanging) if outage.lost else None
@@ -79,9 +91,19 @@ def _figures(
         latencies=_latencies(
             _full([one for one in until(run, span.t_s) if one.t_s > around[0]]),
             inside,
-            [one for one in since(run, span.end_s) if one.t_s <= around[1]],
+            [one for one in since(run, around[1]) if one.t_s <= span.next_s],
         ),
     )
+
+
+def _drain(run: Run, span: FaultSpan, inside: Sequence[Interval]) -> list[Interval]:
+    """The seconds after a fault in which users get what they missed in it, up to the next fault or outage."""
+    if not inside:
+        return []
+    held = [one for one in run.intervals if not one.draining]
+    begins = [begin_of(held[first:after]) for first, after in spans_of(held)]
+    later = [begin for begin in begins if begin >= inside[-1].t_s]
+    return drain_after(inside, run.intervals, min([span.next_s - UNDER_WAY_S, *later]))
 
 
 def _full(intervals: Sequence[Interval]) -> list[Interval]:
@@ -93,7 +115,7 @@ def _acknowledged_lost(run: Run, inside: Sequence[Interval]) -> int | None:
     if not any(one.delivery.acknowledged for one in run.intervals):
         return None
     lost = lost_by_second(run.intervals, acknowledged=True)
-    return sum(lost[second_of(one.t_s)] for one in inside)
+    return lost_in(inside, lost)
 
 
 def _unreachable_s(inside: Sequence[Interval], t_s: float) -> float:

@@ -7,9 +7,10 @@ The rule, with the seconds of the run file:
 - It goes on until the outages are over that touch that time, or begin up to ``TOUCHES_S`` after it; an
   outage that lasts to the end of the run is never over.
 - It goes on as long as messages are lost that were sent up to ``TOUCHES_S`` after that.
-- It ends where the next fault begins at the latest.
+- Its row and its gates end where the next fault begins at the latest.
 - ``before`` is all up to ``UNDER_WAY_S`` before the first fault: what was sent then may be hit by it.
-  ``after`` is all from ``SETTLE_S`` after the last fault on.
+  ``after`` is all from ``SETTLE_S`` after all faults were over, also one that
+  lasted longer than those that began after it.
 """
 
 from collections import Counter
@@ -20,7 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from siotool.faults.planned_fault import FaultStep
-from siotool.report.outages import lost_by_second, second_of, spans_of
+from siotool.report.outages import lost_by_second, lost_in, second_of, spans_of
 from siotool.runfile import Interval, Run
 from siotool.runs.seconds import UNDER_WAY_S
 
@@ -73,11 +74,15 @@ def _spans(
         t_s = min(step.t_s for step in steps)
         until_s = max(step.t_s + step.took_s for step in steps)
         next_s = begun[place + 1][1][0].t_s if place + 1 < len(begun) else inf
-        last_s = min(until_s + TOUCHES_S, next_s - UNDER_WAY_S)
+        # a fault that begins meanwhile does not end this one
+        later_s = min(
+            (steps[0].t_s for _, steps in begun[place + 1 :] if steps[0].t_s > until_s), default=inf
+        )
+        last_s = min(until_s + TOUCHES_S, later_s - UNDER_WAY_S)
         touched = [end for begin, end in outages if begin <= last_s and end >= t_s]
         well_s = max([until_s, *touched])
-        while well_s < _last_lost_s(lost, well_s, next_s):
-            well_s = _last_lost_s(lost, well_s, next_s)
+        while well_s < _last_lost_s(lost, well_s, later_s):
+            well_s = _last_lost_s(lost, well_s, later_s)
         known_s = well_s if well_s < inf else None
         yield FaultSpan(number, t_s, until_s, known_s, min(well_s, next_s), next_s, steps)
 
@@ -100,19 +105,26 @@ def part_of_faults(run: Run, part: str) -> Run:
     if part == BEFORE:
         found = until(run, spans[0].t_s) if spans else run.intervals
     elif part == AFTER:
-        found = since(run, max(span.end_s for span in spans)) if spans else []
+        found = since(run, all_over_s(spans)) if spans else []
     else:
         found = [one for span in spans if span.number == int(part) - 1 for one in during(run, span)]
     lost = lost_by_second(run.intervals)
     return msgspec.structs.replace(
-        run, intervals=[_with_own_losses(interval, lost[second_of(interval.t_s)]) for interval in found]
+        run, intervals=[_with_own_losses(interval, lost_in([interval], lost)) for interval in found]
     )
 
 
 def is_well_again(run: Run) -> bool:
-    """Whether a run goes on after its last fault is over; true where it had none."""
+    """Whether a run goes on under load after its last fault is over; true where it had none."""
     spans = fault_spans(run)
-    return not spans or bool(since(run, max(span.end_s for span in spans)))
+    if not spans:
+        return True
+    return any(not one.draining for one in since(run, all_over_s(spans)))
+
+
+def all_over_s(spans: Sequence[FaultSpan]) -> float:
+    """When the last of some faults was over; infinite where one never was."""
+    return max(inf if span.well_s is None else span.well_s for span in spans)
 
 
 def until(run: Run, t_s: float) -> list[Interval]:

@@ -17,7 +17,7 @@ from siotool.errors import InputError
 from siotool.report.audience_rows import sum_up_audiences
 from siotool.report.backlog_figures import sum_up_backlog
 from siotool.report.bad_day_causes import undrained
-from siotool.report.capacity_figures import capacity_of
+from siotool.report.capacity_figures import capacity_of, unlike_searches
 from siotool.report.comparison_figures import Beside
 from siotool.report.contents import (
     Bandwidth,
@@ -50,7 +50,7 @@ from siotool.report.servers import sum_up_all, sum_up_each
 from siotool.report.sizing_figures import Counts
 from siotool.report.steady_state import judge_around
 from siotool.report.stopping import stops_of
-from siotool.report.targets import by_class, sum_up_targets
+from siotool.report.targets import by_class, sum_up_targets, unlike_targets
 from siotool.report.users import sum_up_exceptions, sum_up_user_classes
 from siotool.report.variables import MeasuredParts, size
 from siotool.report.verdict import verdict_of
@@ -115,10 +115,12 @@ def summarize(
         doubts=doubts,
         remarks=[
             *find_remarks(runs, seconds, steady, operations.rows, delivery),
+            *unlike_searches(whole),
+            *unlike_targets(runs),
             *late.remarks,
             *node_remarks(by_node),
             *server_remarks(server, servers),
-            *undrained(faults, connections.users_planned),
+            *undrained(faults, connections.users_planned or connections.users_peak or 0),
             *beside.remarks,
             *([f"whether the server leaks: {leak}"] if isinstance(leak, str) and leak else []),
         ],

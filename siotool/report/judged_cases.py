@@ -3,16 +3,21 @@
 from collections.abc import Iterator
 
 from siotool.document.junit import JudgedCase
+from siotool.report.comparison_measures import metrics_beyond
 from siotool.report.contents import GateResult, Report
+from siotool.report.gate_metrics import OF_COMPARISONS
+from siotool.report.gates import parse
 from siotool.report.judging import show
-from siotool.report.verdict import sentence, target_lost
+from siotool.report.verdict import no_load_passed, sentence, target_lost
+from siotool.searched import LOWEST_FAILED
 
 
 def judged_cases(report: Report) -> Iterator[JudgedCase]:
     """Yield a case for the run, each gate, each doubt, each exception, and each metric of a comparison."""
     seconds = sum(run.duration_s or 0.0 for run in report.runs)
-    lost = "the target was lost" if target_lost(report) else ""
-    yield JudgedCase(report.scenario, sentence(report), lost, "run", seconds=seconds)
+    failure = "the target was lost" if target_lost(report) else ""
+    failure = failure or (LOWEST_FAILED if no_load_passed(report) else "")
+    yield JudgedCase(report.scenario, sentence(report), failure, "run", seconds=seconds)
     for gate in report.gates:
         yield JudgedCase(gate.expr, gate_in_words(gate), gate_in_words(gate) if gate.failed else "", "gates")
     yield from _trust(report)
@@ -40,12 +45,19 @@ def _trust(report: Report) -> Iterator[JudgedCase]:
 
 
 def _comparison(report: Report) -> Iterator[JudgedCase]:
-    for change in report.comparison.metrics if report.comparison else ():
+    """A metric that is worse is no failure of its own: a gate may allow it, or none may be there."""
+    if report.comparison is None:
+        return
+    failed = [
+        parse(gate.expr) for gate in report.gates if gate.failed and gate.expr.startswith(OF_COMPARISONS)
+    ]
+    beyond = {change.name for gate in failed for change in metrics_beyond(gate, report.comparison)}
+    for change in report.comparison.metrics:
         told = (
             f"{change.name}: {change.verdict}, effect {change.effect:.6g} {change.unit} "
             f"({change.low:.6g} to {change.high:.6g} with 95 % confidence)"
         )
-        yield JudgedCase(change.name, told, told if change.verdict == "worse" else "", "comparison")
+        yield JudgedCase(change.name, told, told if change.name in beyond else "", "comparison")
 
 
 def key_figures(report: Report) -> dict[str, str]:

@@ -9,6 +9,7 @@ import msgspec
 from siotool.errors import InputError
 from siotool.report.gate_objectives import objective
 from siotool.report.gates import parse
+from siotool.report.sizing_figures import NextTest
 from siotool.runfile import Header
 
 #: Options with values that say how much load there is, what breaks or ends it, and where the report goes.
@@ -29,13 +30,6 @@ _GATE, _NO_GATES = "--fail-if", "--no-default-gates"
 _SECRET = "***"
 #: A run's processes when its header names none.
 _ONE = 1
-
-
-class NextTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``command`` to run next, and ``why``: what it would tell."""
-
-    command: str
-    why: str
 
 
 class ShownSoFar(msgspec.Struct, frozen=True):

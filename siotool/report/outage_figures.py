@@ -13,7 +13,8 @@ class OutageFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``back_all_s``; None where so many were never back. Users that the server disconnected are not
     waited for. ``attempts`` are connects that were tried, at most ``attempts_peak_per_s`` in a second.
     ``recovered`` got their session back. ``replayed`` deliveries came to them that had been sent before;
-    ``missed`` were sent while their user was away, and did not come; ``duplicate`` came twice.
+    ``missed`` were sent while their user was away, and did not come before the next outage; ``duplicate``
+    came twice. These three include what came after it, as long as users got what they had missed.
     ``messages_lost`` are deliveries that were expected, of messages sent within it, and never came.
     ``away_user_s`` is how long users were away within it, added up over users, without those that their own
     scenario dropped.

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 
 from siotool.histogram import Histogram, merged
 from siotool.report.outage_figures import AwayFigures, OutageFigures
+from siotool.report.peaks import peak_per_s, usual_s
 from siotool.runfile import Interval, Run
 
 #: The share of the connections that must be lost, or away, together.
@@ -26,6 +27,8 @@ _SENT_AWAY = "server_disconnect"
 _DROPPED = "dropped"
 #: Seconds of a run end a moment after they are full.
 _ROUNDING_S = 0.5
+#: Times are rounded to milliseconds.
+_SAME_S = 0.002
 
 
 def sum_up_outages(runs: Sequence[Run]) -> list[OutageFigures]:
@@ -34,10 +37,12 @@ def sum_up_outages(runs: Sequence[Run]) -> list[OutageFigures]:
     offset = 0.0
     for run in runs:
         intervals = [interval for interval in run.intervals if not interval.draining]
-        lost = lost_by_second(run.intervals)
-        found += [
-            figures_of_span(intervals[first:after], offset, lost) for first, after in spans_of(intervals)
-        ]
+        lost, usual = lost_by_second(run.intervals), usual_s([one.duration_s for one in intervals])
+        spans = [intervals[first:after] for first, after in spans_of(intervals)]
+        begins = [begin_of(span) for span in spans]
+        for span, next_s in zip(spans, [*begins[1:], math.inf], strict=False):
+            drain = drain_after(span, run.intervals, next_s)
+            found.append(figures_of_span(span, drain, offset, lost, usual))
         offset += run.intervals[-1].t_s if run.intervals else 0.0
     return found
 
@@ -119,22 +124,61 @@ def lost_by_second(intervals: Sequence[Interval], *, acknowledged: bool = False)
     return found
 
 
+def lost_in(span: Sequence[Interval], lost: Counter[int]) -> int:
+    """How many of the deliveries ``lost``, by the second in which they were sent, were sent in a span.
+
+    An interval of a busy machine has several seconds, one that was cut short may have none.
+    """
+    return sum(
+        lost[second]
+        for interval in span
+        for second in range(second_of(interval.t_s - interval.duration_s) + 1, second_of(interval.t_s) + 1)
+    )
+
+
 def second_of(t_s: float) -> int:
     """The number of the second of a run that ends about then."""
-    return math.ceil(t_s - _ROUNDING_S)
+    return math.ceil(round(t_s, 3) - _ROUNDING_S)
 
 
-def figures_of_span(span: Sequence[Interval], offset: float, lost: Counter[int]) -> OutageFigures:
-    """What happened in some seconds; ``lost`` are deliveries by the second in which they were sent."""
+def begin_of(span: Sequence[Interval]) -> float:
+    """When the first second of a span begins."""
+    return span[0].t_s - span[0].duration_s
+
+
+def drain_after(span: Sequence[Interval], intervals: Sequence[Interval], next_s: float) -> list[Interval]:
+    """The seconds after a span, up to the last in which users still got what they had missed.
+
+    A server with a store sends it after their return, also while the run only waits for what is under way.
+    What comes after ``next_s``, when the next span begins, is of that one.
+    """
+    end_s = span[-1].t_s
+    later = [one for one in intervals if end_s < one.t_s <= next_s + _SAME_S]
+    last = max((number for number, one in enumerate(later, 1) if one.losses.caught_up), default=0)
+    return later[:last]
+
+
+def figures_of_span(
+    span: Sequence[Interval], drain: Sequence[Interval], offset: float, lost: Counter[int], usual: float
+) -> OutageFigures:
+    """What happened in some seconds, and what came of it in its ``drain``.
+
+    ``lost`` are deliveries by the second in which they were sent, ``usual`` is how long an interval of the
+    run usually is. A span without a second is that of a fault
+    which the next one follows at once.
+    """
+    begin_s, end_s = (begin_of(span), span[-1].t_s) if span else (0.0, 0.0)
     reasons: Counter[str] = Counter()
     for interval in span:
         reasons.update(interval.connections.closed)
     times = merged(interval.losses.away for interval in span)
     waited_for = max(times.count, sum(map(_waited_for, span)))
-    while_away = sum(interval.delivery.while_away for interval in span)
+    missed = sum(one.delivery.while_away - one.losses.caught_up for one in span)
+    # what single users miss meanwhile may be what comes
+    missed += min(0, sum(one.delivery.while_away - one.losses.caught_up for one in drain))
     return OutageFigures(
-        t_s=round(offset + span[0].t_s - span[0].duration_s, 3),
-        until_s=round(offset + span[-1].t_s, 3),
+        t_s=round(offset + begin_s, 3),
+        until_s=round(offset + end_s, 3),
         lost=reasons.total(),
         reasons={kind: count for kind, count in reasons.most_common() if count},
         back=times.count,
@@ -143,14 +187,12 @@ def figures_of_span(span: Sequence[Interval], offset: float, lost: Counter[int])
         back_p99_s=_quantile(times, waited_for, 0.99),
         back_all_s=times.max_s if 0 < waited_for <= times.count else None,
         attempts=sum(interval.connections.attempted for interval in span),
-        attempts_peak_per_s=max(
-            (one.connections.attempted / one.duration_s for one in span if one.duration_s), default=0.0
-        ),
+        attempts_peak_per_s=peak_per_s(((one.connections.attempted, one.duration_s) for one in span), usual),
         recovered=sum(interval.losses.recovered for interval in span),
-        replayed=sum(interval.losses.replayed for interval in span),
-        missed=max(0, while_away - sum(interval.losses.caught_up for interval in span)),
-        duplicate=sum(interval.delivery.duplicate for interval in span),
-        messages_lost=sum(lost[second_of(interval.t_s)] for interval in span),
+        replayed=sum(interval.losses.replayed for interval in [*span, *drain]),
+        missed=max(0, missed),
+        duplicate=sum(interval.delivery.duplicate for interval in [*span, *drain]),
+        messages_lost=lost_in(span, lost),
         away_user_s=_away_user_s(span, times, waited_for) * (1 - _dropped(reasons)),
     )
 

@@ -13,7 +13,7 @@ from siotool.report.contents import (
     Report,
 )
 from siotool.report.delivery_figures import DeliveryFigures
-from siotool.report.fault_spans import part_of_faults
+from siotool.report.fault_spans import AFTER, part_of_faults
 from siotool.report.gates import Scope
 from siotool.report.outage_figures import AwayFigures, OutageFigures
 from siotool.report.server_figures import ServerFigures
@@ -43,16 +43,17 @@ Measurable = Report | PartFigures
 def part_of(run: Run, scope: Scope) -> Run:
     """Return a run of the intervals of a stage, with the operations of a user class.
 
-    What was under way at the end of the last stage belongs to that stage, as its failures do.
+    What was under way at the end of the last stage belongs to that stage, as its failures do. What the
+    scenario raised after the last second belongs to what is after the faults.
     """
     if scope.fault is not None:
-        run = msgspec.structs.replace(part_of_faults(run, scope.fault), end=None)
+        run = part_of_faults(run, scope.fault)
     intervals = [
         interval for interval in run.intervals if scope.stage is None or interval.stage == scope.stage - 1
     ]
     if scope.user_class is not None:
         intervals = [_of_class(interval, scope.user_class) for interval in intervals]
-    end = run.end if scope.stage is None and scope.fault is None else None
+    end = run.end if scope.stage is None and scope.fault in (None, AFTER) else None
     return Run(path=run.path, header=run.header, intervals=intervals, notes=run.notes, end=end)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from siotool.report.contents import OperationFigures, OperationSeries, Series
 from siotool.report.operations import Named
+from siotool.report.peaks import LEAST, usual_s
 from siotool.report.percentiles import TimesBySecond
 from siotool.runfile import Interval, Operation
 from siotool.runs.bucket_table import quantiles
@@ -20,8 +21,8 @@ from siotool.runs.seconds import Floats, Seconds
 
 #: More than a chart has pixels.
 MOST_POINTS = 1200
-#: The share of a usual second that an interval must have to be a point; and one after the load's end.
-_HALF, _NEARLY = 0.5, 0.95
+#: The share of a usual second that an interval after the load's end must have to be a point.
+_NEARLY = 0.95
 
 
 def make_series(
@@ -90,8 +91,7 @@ def _whole(seconds: Seconds) -> Marks:
     Failures in it are shown.
     """
     duration = seconds["duration_s"]
-    usual = np.median(duration) if len(duration) else 1.0
-    return duration >= np.where(seconds["draining"] > 0, _NEARLY, _HALF) * usual
+    return duration >= np.where(seconds["draining"] > 0, _NEARLY, LEAST) * usual_s(duration)
 
 
 def _spans(seconds: Seconds, ends: Floats) -> list[tuple[float, float]]:

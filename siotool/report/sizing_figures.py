@@ -12,7 +12,6 @@ import msgspec
 from siotool.report.backlog_figures import PlannedBacklog
 from siotool.report.capacity_estimate import CapacityEstimate
 from siotool.report.cost_figures import CostFigures
-from siotool.report.next_test import NextTest
 
 
 class Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,6 +99,13 @@ class Counts(msgspec.Struct, frozen=True):
     planned_bytes: float | None = None
     run_bytes: float | None = None
     backlog: PlannedBacklog | None = None
+
+
+class NextTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``command`` to run next, and ``why``: what it would tell."""
+
+    command: str
+    why: str
 
 
 class Sizing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,7 +1,7 @@
 """What happened at each of several targets."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from siotool.report.contents import TargetConnections, TargetFigures
 from siotool.report.operations import sum_up
@@ -17,12 +17,14 @@ def by_class(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def sum_up_targets(runs: Sequence[Run], held: Sequence[bool], *, held_s: float) -> list[TargetFigures]:
-    """One entry for each target of the runs, which have the same; none where there is only one.
+    """One entry for each target of the runs; none where there is only one, or where theirs differ.
 
     ``held`` marks the intervals of the hold phase, ``held_s`` long.
     """
     intervals = [interval for run in runs for interval in run.intervals]
-    found = []
+    found: list[TargetFigures] = []
+    if not _alike(runs):
+        return found
     for number, target in enumerate(runs[0].header.targets):
         uses = [interval.targets[number] for interval in intervals]
         connections = [use.connections for use in uses]
@@ -46,3 +48,22 @@ def sum_up_targets(runs: Sequence[Run], held: Sequence[bool], *, held_s: float) 
             )
         )
     return found
+
+
+def unlike_targets(runs: Sequence[Run]) -> Iterator[str]:
+    """A remark on runs whose targets differ: no figures of each are told then."""
+    if not _alike(runs):
+        yield "the runs had different targets: figures are of all targets together, and none are of each"
+
+
+def _alike(runs: Sequence[Run]) -> bool:
+    """Whether the targets are the same in their order; those of a lab have other ports each time."""
+    first = runs[0].header
+    return all(
+        header.targets == first.targets
+        or (
+            header.lab == first.lab != ""
+            and [one.weight for one in header.targets] == [one.weight for one in first.targets]
+        )
+        for header in (run.header for run in runs)
+    )

@@ -61,7 +61,9 @@ def size(planned: Planned, counts: Counts, seen: MeasuredParts, header: Header, 
     # of equal counts, the measured one
     larger = max(answers, key=lambda one: (_count(one), one is measured), default=None)
     elsewhere = seen.server.elsewhere if seen.server and not by_search else ""
-    capacity = overload or elsewhere or found or by_line(seen.server)
+    unknown = seen.capacity.servers_how if seen.capacity and seen.capacity.servers is None else ""
+    of_load = sum(not one.beside for one in header.servers)
+    capacity = overload or elsewhere or found or unknown or by_line(seen.server, of_load)
     variables = _variables(planned, seen, capacity)
     estimate = capacity if isinstance(capacity, CapacityEstimate) else None
     context = Context(
@@ -186,8 +188,11 @@ def _sum(a: float | None, b: float | None) -> float | None:
     return a + b if a is not None and b is not None else None
 
 
-def by_line(server: ServerFigures | None) -> CapacityEstimate | str:
-    """The straight line through the CPU that a run took; or why there is none."""
+def by_line(server: ServerFigures | None, servers: int) -> CapacityEstimate | str:
+    """The straight line through the CPU that a run took of so many servers; or why there is none.
+
+    ``server`` are all of them together; the capacity is that of one.
+    """
     if server is None:
         return "server not sampled"
     if server.elsewhere:
@@ -195,7 +200,8 @@ def by_line(server: ServerFigures | None) -> CapacityEstimate | str:
     share = server.share_of_limit_mean
     if server.wire_bytes_per_s is None or share is None:
         return "no sample of the server in the hold phase"
-    capacity = straight_line(server.wire_bytes_per_s, share * server.cores, server.cores)
+    cores = server.cores / max(1, servers)
+    capacity = straight_line(server.wire_bytes_per_s, share * server.cores, cores)
     if isinstance(capacity, str):
         return capacity
     busy = "CPU" if server.limit == "cpu" else "event-loop time"
@@ -205,6 +211,6 @@ def by_line(server: ServerFigures | None) -> CapacityEstimate | str:
         None,
         "line",
         f"by a straight line, the weakest way: {format_byte_rate(server.wire_bytes_per_s)} on the wire, "
-        f"extrapolated linearly from {format_share(share)} {busy} to {format_cores(server.cores)}: for "
+        f"extrapolated linearly from {format_share(share)} {busy} to {format_cores(cores)}: for "
         "messages like these; the network's limit is not in it",
     )

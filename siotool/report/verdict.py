@@ -1,10 +1,11 @@
 """The verdict on a run in one sentence: passed, failed by what, or not to be trusted and why."""
 
 from siotool.errors import ExitCode
-from siotool.report.capacity_tables import LOWEST_FAILED, capacity_sentence
+from siotool.report.capacity_tables import capacity_sentence
 from siotool.report.contents import GateResult, Report, Verdict
 from siotool.report.gate_metrics import OF_COMPARISONS
 from siotool.report.judging import show
+from siotool.searched import LOWEST_FAILED
 from siotool.units import format_duration, format_share
 
 #: Gates and doubts that the sentence names, before it only counts the others.

@@ -19,6 +19,7 @@ import pandas as pd
 from siotool.errors import InputError
 from siotool.histogram import Sparse
 from siotool.measured_servers import ServerUse
+from siotool.printable import printable
 from siotool.runfile import Interval, Operation, Run, UserClass, WorkerHealth
 from siotool.runs.bucket_table import buckets_of, quantiles
 from siotool.runs.frame_names import TableName
@@ -45,6 +46,8 @@ _SECONDS = {
     "loop_lag_s": "generator_loop_lag_s",
     "schedule_lag_s": "generator_schedule_lag_s",
 }
+#: What a spreadsheet takes for a formula begins so.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _AUDIENCE_TIMES = ("first", "median", "last", "spread")
 _AUDIENCE_COUNTS = ("messages", "expected", "received", "lost", "duplicate", "reordered", "misdelivered")
 
@@ -256,12 +259,28 @@ def load_frames(runs: Iterable[str | os.PathLike[str]]) -> RunFrames:
 
 
 def written(runs: Sequence[Run], table: TableName, form: str) -> str | bytes:
-    """Return one frame of some runs as a file: ``parquet``, or ``csv`` (a header line, ten digits)."""
+    """Return one frame of some runs as a file: ``parquet``, or ``csv`` (a header line, ten digits).
+
+    Texts in CSV are those that a terminal and a spreadsheet may be given; in Parquet they are as they were.
+    """
     frame: pd.DataFrame = getattr(RunFrames(runs), table)
     if form == "parquet":
         made: bytes = frame.to_parquet(None, index=False, engine="pyarrow")
         return made
-    return frame.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+    return _safe(frame).to_csv(index=False, float_format="%.10g", lineterminator="\n")
+
+
+def _safe(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with texts that are printable, and that no spreadsheet takes for formulas."""
+    safe = frame.copy()
+    for name in frame.select_dtypes(exclude=["number", "bool"]).columns:
+        if any(isinstance(cell, str) for cell in frame[name]):
+            safe[name] = [_cell(cell) if isinstance(cell, str) else cell for cell in frame[name]]
+    return safe
+
+
+def _cell(text: str) -> str:
+    return f"'{printable(text)}" if text.startswith(_FORMULA) else printable(text)
 
 
 def _frame(rows: Sequence[Mapping[str, object]], named: Sequence[str]) -> pd.DataFrame:

@@ -1,7 +1,8 @@
 """Which part of a run its figures and its gates are of: all of it, or the capacity that it found.
 
 A search for capacity goes beyond the edge on purpose, and far below it too. A mean over all of that has no
-meaning. So its figures are of the highest load that passed, and where none passed, of the lowest one.
+meaning. So its figures are of the highest load that passed, and where none passed, of the lowest one. A doubt
+about the run, as that a worker was lost, is said once and stays; one about a single second goes with it.
 """
 
 import msgspec
@@ -24,7 +25,8 @@ def judged_part(run: Run) -> Run:
         for one in run.intervals
         if any(begin <= one.t_s - one.duration_s and one.t_s <= end for begin, end in spans)
     ]
-    notes = [note for note in run.notes if note.level != "doubt" or _within(note.t_s, spans)]
+    judged = {one.t_s for one in intervals}
+    notes = [note for note in run.notes if note.level != "doubt" or not note.momentary or note.t_s in judged]
     return msgspec.structs.replace(run, intervals=intervals, notes=notes)
 
 
@@ -41,7 +43,3 @@ def judged_holds(run: Run) -> list[Hold]:
     ]
     chosen = max(passed) if passed else min((hold.load for hold in counted), default=0.0)
     return [hold for hold in counted if hold.load == chosen]
-
-
-def _within(t_s: float, spans: list[tuple[float, float]]) -> bool:
-    return any(begin <= t_s <= end for begin, end in spans)

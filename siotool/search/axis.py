@@ -12,6 +12,8 @@ UNITS: dict[SearchAxis, str] = {
 }
 #: Loads that are whole numbers.
 WHOLE: frozenset[SearchAxis] = frozenset({"users", "size"})
+#: Units of loads that several servers share out among them.
+SHARED_OUT = frozenset({"connections", "connects_per_s"})
 
 
 #: What a column of loads is called, by their unit.

@@ -15,7 +15,7 @@ from siotool.search.bounds import Bound, SearchGoal, classify, relevant
 from siotool.search.edge_belief import EdgeBelief, believe, proven
 from siotool.search.seen_blocks import Block, Visit, totals_by_load
 from siotool.search.settling import Settling
-from siotool.searched import HoldOutcome
+from siotool.searched import LOWEST_FAILED, HoldOutcome
 
 #: Each step of the climb.
 FACTOR = 2.0
@@ -303,7 +303,7 @@ class CapacitySearch:
         elif self._phase == "proof" and outcome in ("passed", "undecided"):
             self._end("no gate failed")
         elif lowest and outcome == "failed":
-            self._end("the lowest load failed")
+            self._end(LOWEST_FAILED)
         elif low and high is not None and self._narrow(low, high) and self._confirmed():
             self._end("the interval is as narrow as wanted")
         elif self.elapsed_s >= self._asked.longest_s:

@@ -51,6 +51,12 @@ class Objective(msgspec.Struct, frozen=True):
             return _level(self, interval, server_cores)
         return _COUNT[self.kind](self, interval, before)
 
+    def unseen(self, interval: Interval, server_cores: float | None) -> bool:
+        """Whether it is about a level of the server of which an interval has no sample."""
+        if self.kind != "level" or not self.name.startswith("server_"):
+            return False
+        return _LEVELS[self.name](interval, server_cores) is None
+
 
 def implied() -> list[Objective]:
     """What every search holds against a load beside its gates: the users could do what they were to do."""

@@ -18,17 +18,30 @@ class MasterRunner(locust.runners.MasterRunner):
         #: True once all workers are there that the run begins with.
         self.complete = False
         self._admitted: set[str] = set()
+        #: Who has said that it is a worker. Machines speak here too.
+        self._workers: set[str] = set()
         super().__init__(*arguments, **settings)
 
     def handle_message(self, client_id: str, msg: Any) -> None:
         """Do what a worker's message says."""
+        if msg.type == "client_ready":
+            self._workers.add(client_id)
         if msg.type == "client_ready" and self.complete and client_id not in self._admitted:
-            index: Any = self.get_worker_index
-            self.send_message("ack", {"index": index(client_id)}, client_id)
+            self.send_message("ack", {"index": self.get_worker_index(client_id)}, client_id)
             return
         if msg.type == "client_ready":
             self._admitted.add(client_id)
         super().handle_message(client_id, msg)
+
+    def get_worker_index(self, client_id: str) -> int:
+        """A worker's number for Locust, from 0 on; −1 for who is none.
+
+        Locust asks for that of whoever sends it anything, and would give one to each.
+        """
+        if client_id not in self._workers:
+            return -1
+        number: Any = super().get_worker_index
+        return int(number(client_id))
 
     def admit(self, client_id: str) -> None:
         """Let a worker in: it gets its share of the users when they are moved next."""

@@ -29,7 +29,7 @@ _LATE_S = 0.2
 #: Timers may fire a moment early.
 _EARLY_S = 0.01
 #: Fields that describe the end of an interval rather than all of it.
-_LEVELS = ("open", "users", "overdue", "pending", "away_now")
+_LEVELS = ("open", "users", "overdue", "pending", "away_now", "other_users")
 #: Fields taken from the last interval where several of a worker are joined.
 _LAST = ("worker", "until", "final", "draining")
 
@@ -192,6 +192,7 @@ def merge(
         servers=servers,
         exceptions=merge_exceptions(parts),
         user_classes=user_classes,
+        other_users=sum(part.other_users for part in parts),
         overdue=summed([part.overdue for part in parts]),
         visits=merge_visits(parts),
         losses=merge_losses(parts),

@@ -13,7 +13,7 @@ import msgspec
 
 from siotool.workload import Arrivals
 
-#: Custom messages. The parent says that users arrive: ``ExpectedArrivals``.
+#: Custom messages. The parent says that users arrive: ``ExpectedArrivals``; None: no more do.
 ARRIVALS = "siotool_arrivals"
 #: The parent says that others start them from a moment on: ``ArrivalShares``.
 SHARES = "siotool_shares"

@@ -38,6 +38,8 @@ class ArrivingUsers:
         self._seed = config.workload.seed
         self._worker = config.engine.worker
         self._expected: ExpectedArrivals | None = None
+        #: Whether users arrive in this run, also where no more do by now: Locust starts only the others.
+        self._by_arrival = False
         #: The arrivals of this worker, once they have begun, until no user arrives any more.
         self._dealt: DealtArrivals | None = None
         #: When they have begun, on this machine's clock.
@@ -52,7 +54,7 @@ class ArrivingUsers:
     def residents_of(self, wanted: Mapping[str, int]) -> dict[str, int]:
         """The part of Locust's wanted users by class that does not arrive."""
         known: dict[str, type[User]] = self._runner.user_classes_by_name
-        if self._expected is None:
+        if not self._by_arrival:
             return dict(wanted)
         return {name: count for name, count in wanted.items() if known[name].fixed_count}
 
@@ -83,11 +85,12 @@ class ArrivingUsers:
         return monotonic() - self._begun_at
 
     def _expect(self, environment: Environment, msg: Any) -> None:
-        """Users will arrive from a moment on, once Locust has begun.
+        """Users will arrive from a moment on, once Locust has begun; None: no more do.
 
         Instead of those that were expected before; who has come stays as long as was said then.
         """
-        self._expected = msgspec.convert(msg.data, ExpectedArrivals)
+        self._expected = msgspec.convert(msg.data, ExpectedArrivals | None)
+        self._by_arrival = True
         if self._greenlet is not None:
             self.end()
             self._greenlet = None
@@ -142,7 +145,7 @@ class ArrivingUsers:
             self._present[user.greenlet] = user
             user.greenlet.link(self._left)
             if stay_s:
-                gevent.spawn_later(stay_s, user.stop)
+                gevent.spawn_later(stay_s, user.stop, force=True)  # also one that holds, or is away
 
     def _left(self, greenlet: Any) -> None:
         self._present.pop(greenlet, None)

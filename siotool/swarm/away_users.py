@@ -10,7 +10,7 @@ from math import inf
 
 from siotool.histogram import Histogram
 from siotool.runfile import Losses
-from siotool.swarm.receiver import Receiver
+from siotool.swarm.receiver import GIVE_UP_S, Receiver
 from siotool.swarm.worker_report import Presence
 
 
@@ -37,6 +37,8 @@ class AwayUsers:
         self.count += 1
         self._close_drain(receiver)
         receiver.lost_at = receiver.away_from = now
+        recent = (one for one in receiver.past if one[1] > now - 2 * GIVE_UP_S)
+        receiver.past = (*recent, (receiver.joined_at, now))
         receiver.session_at, receiver.joined_at, receiver.away_until = receiver.joined_at, inf, inf
         receiver.missing_in = (0, *(place.audience.number for place in receiver.places if place.cut))
         self._presence += [Presence(now, 1, audience) for audience in receiver.missing_in]
@@ -64,6 +66,8 @@ class AwayUsers:
             self.count -= 1
             self._presence += [Presence(now, -1, audience) for audience in receiver.missing_in]
             receiver.lost_at, receiver.missing_in, receiver.early = inf, (), 0
+            if receiver.away_until == inf:  # should it come after all, nothing waits for it any more
+                receiver.away_until, receiver.session_at = now, inf
 
     def catch_up(self, receiver: Receiver, sent: float, now: float) -> None:
         """A message has come that was sent before its receiver was back.

@@ -72,6 +72,8 @@ class CalibrationProgram:
         self._server, self._generator = _TurnCosts(_GUESS_S), _TurnCosts(_LEAST_S)
         #: Turns per second of each user, by the number of the phase.
         self._rates: dict[int, float | None] = {}
+        #: What a level of 1 is, in cores: a server that may fill less than a core is full before.
+        self._full_cores = 1.0
 
     def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
         """The phase of this moment, until it is over; None after the last one."""
@@ -96,6 +98,8 @@ class CalibrationProgram:
 
     def _learn(self, number: int, seen: Sequence[Seen]) -> None:
         """Take what a turn of a phase that is over cost."""
+        known = [one.server_cores for one in seen if one.server_cores]
+        self._full_cores = min(1.0, *known[-1:]) if known else 1.0
         phase, begin = self._timetable.phases[number], self._timetable.starts[number]
         end = self._timetable.starts[number + 1]
         settled = [
@@ -126,7 +130,7 @@ class CalibrationProgram:
         receivers = max(1, receivers)
         most = _MOST_CONNECTS if phase.kind == "connect" else _MOST_TURNS
         turns = min(
-            self._server.turns(phase, receivers, phase.level),
+            self._server.turns(phase, receivers, phase.level * self._full_cores),
             self._generator.turns(phase, receivers, _GENERATOR_MOST),
             most * self._processes,
             _MOST_DELIVERIES * self._processes / receivers,

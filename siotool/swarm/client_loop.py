@@ -218,8 +218,11 @@ class ClientLoop:
     def emit(self, connection: UserConnection, event: str, body: Body, namespace: str) -> None:
         """Send an event without acknowledgement; ``body`` is its name and arguments, encoded."""
         user = connection.observer
+        open_to = connection.open and namespace in connection.session.joined
+        if user.gone and not open_to:
+            return  # handed over before it left
         user.counts.sent += 1
-        if connection.paused and connection.clogged:
+        if not open_to or (connection.paused and connection.clogged):
             user.not_sent("custom", event)
         else:
             connection.emit(body, namespace)
@@ -267,16 +270,16 @@ class ClientLoop:
         ``raised`` gets, in the hub, what ``compose`` raised.
         """
         namespace, audience, ack_timeout_s = to
-        if not connection.open:
-            return
-        now = monotonic()
         user, metrics = connection.observer, self.metrics
+        open_to = connection.open and namespace in connection.session.joined
+        if user.gone and not open_to:
+            return  # handed over before it left
+        now = monotonic()
         user.counts.sent += 1
         metrics.schedule_lag = max(metrics.schedule_lag, now - intended)
         # before it counts as published: what is never sent is not lost
         refused = ack_timeout_s is not None and len(connection.calls) >= CALLS_WAITING
-        gone = namespace not in connection.session.joined
-        if gone or refused or (connection.paused and connection.clogged):
+        if not open_to or refused or (connection.paused and connection.clogged):
             user.not_sent("deliver", event)
             return
         due = min(intended, now)

@@ -1,4 +1,4 @@
-"""``ConnectedUser``: a Locust user's life, its one connection, and its schedule."""
+"""``ConnectedUser``: a Locust user's life, and its one connection."""
 
 from functools import cached_property
 from random import Random
@@ -6,28 +6,26 @@ from time import monotonic
 from typing import Any
 
 import gevent
-from locust import TaskSet, User
+from locust import TaskSet
 from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_RUNNING
 
 from siotool.client.choices import TransportName, transport_of
 from siotool.client.connection import Handlers
 from siotool.client.failures import ClientFailure
 from siotool.client.identity import Identity
-from siotool.swarm.knobs import knob, of_class
-from siotool.swarm.lasting_connection import LastingConnection
+from siotool.errors import ScenarioError
+from siotool.swarm.knobs import of_class
+from siotool.swarm.lasting_connection import LastingConnection, LostAgain
 from siotool.swarm.own_identity import Namespaces, Pairings, identity_of, main_namespace
-from siotool.swarm.pacing import GRACE_S, Schedule, start_at
-from siotool.swarm.plain_locust import generator_of
+from siotool.swarm.pacing import start_at
 from siotool.swarm.reconnection_rules import rule_of
 from siotool.swarm.redaction import UserSecrets
+from siotool.swarm.scheduled_user import ScheduledUser
 from siotool.swarm.tasks import Tasks
 from siotool.swarm.user_observer import UserConnection
 
-_LOOP = gevent.get_hub().loop
 
-
-class ConnectedUser(User):
+class ConnectedUser(ScheduledUser):
     """Connects before its first task, comes back when its connection was lost, does tasks when due.
 
     The attributes from ``reconnection`` on are the official client's options, for this class alone; None
@@ -38,37 +36,21 @@ class ConnectedUser(User):
     __slots__ = (
         "_acknowledged",
         "_away",
-        "_begun",
-        "_class_counts",
         "_engine",
-        "_failed",
-        "_generator",
         "_handlers",
         "_identity",
-        "_kept_s",
-        "_kept_since",
         "_lasting",
         "_lost_at",
-        "_moment",
-        "_number",
-        "_schedule",
         "_scheduled",
         "_secrets",
         "_started_at",
         "_stopped_by_locust",
+        "_stopping",
         "_transport",
-        "_turn",
         "_user",
     )
     abstract = True
     _ending: type[Exception] = StopUser
-    #: Tasks per second; declare it as a knob to let it be set.
-    rate: float = 1.0
-    arrival: str = knob(
-        "constant",
-        "when tasks are due: at even distances, or as a Poisson process",
-        choices=("constant", "poisson"),
-    )
     reconnection: bool | None = None
     reconnection_attempts: int | None = None
     reconnection_delay: float | None = None
@@ -89,17 +71,10 @@ class ConnectedUser(User):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self._generator = generator_of(environment)
         self._engine = self._generator.engine
-        self._number = self._generator.next_user()
-        self._class_counts = self._generator.counts(type(self).__name__)
         target = self._generator.settings.target_of(self._generator.number_in_run(self._number))
         self._user = self._engine.new_user(self._class_counts, target)
         self._user.on_lost = self._lost
-        self._schedule: Schedule | None = None
-        #: Whether this task has begun the operation that was due.
-        self._begun = False
-        self._moment = 0.0
         settings = self._generator.settings
         #: This user's row of the users file, by column; empty without a file.
         self.row: dict[str, Any] = self._generator.rows.take() if self._generator.rows else {}
@@ -108,23 +83,17 @@ class ConnectedUser(User):
         #: What the options say of this user; and what was shown at its last connect.
         self.options_identity = self._generator.own_values.identity_of(self.row, self.number)
         self._identity: Identity | None = None
-        self._transport = transport_of(settings.transports, self._number)
+        self._transport = transport_of(settings.transports, self.number)
         self._handlers: Handlers = {}
         self._lasting = LastingConnection(self, rule_of(type(self), settings.reconnection))
         #: Since when the connection is lost.
         self._lost_at = 0.0
-        #: It stays away, and its schedule was given up.
         self._away = False
         self._scheduled = follows_schedule(type(self))
-        #: Iteration of the hub's loop in which this turn began: in another one, it has waited.
-        self._turn = -1
-        self._failed = False
         #: Nothing was sent to the open connection without an answer since the last one.
         self._acknowledged = True
-        #: Since when this user waits for the target; how long it has waited since it was last in time.
-        self._kept_since: float | None = None
-        self._kept_s = 0.0
-        self._stopped_by_locust = False
+        #: It has been told to stop, by anybody; by others than its own code.
+        self._stopping = self._stopped_by_locust = False
         self._started_at = 0.0
         #: The exception that Locust has reported.
         self.reported_error: BaseException | None = None
@@ -183,6 +152,8 @@ class ConnectedUser(User):
         self._started_at = monotonic()
         try:
             super().run()  # type: ignore[no-untyped-call]
+        except StopUser:
+            pass  # out of on_stop, which wanted to send something while not connected
         except Exception as error:
             if error is not self.reported_error:  # raised while it stopped, which Locust does not report
                 self._report_error(error)
@@ -191,47 +162,21 @@ class ConnectedUser(User):
 
     def stop(self, force: bool = False) -> bool:
         """Stop this user. Where its own code does not do it, it has not ended by itself."""
+        self._stopping = True
         self._stopped_by_locust = self._stopped_by_locust or gevent.getcurrent() is not self._greenlet
         stopped: bool = super().stop(force)
         return stopped
 
-    @property
-    def _state(self) -> Any:  # Locust's name
-        return self.locust_state
-
-    @_state.setter
-    def _state(self, state: Any) -> None:
-        """Locust sets it before each task: a turn begins.
-
-        Every kind of task set does, also the nested ones, whose loops are Locust's own.
-        """
-        self.locust_state = state
-        if state == LOCUST_STATE_RUNNING:
-            self._turn = _LOOP.iteration
-            self._failed = False
-            self._class_counts.turns += 1
-            if self._schedule is not None and monotonic() > self._schedule.due + GRACE_S:
-                self._class_counts.late += 1
-
     def on_start(self) -> None:
         """Connect, then wait for the first task's turn on the schedule."""
+        self._in_turn = False
         self._connect()
         if not self._scheduled:
             return
         self._take_up_schedule()
         self._taskset_instance = Tasks(self, self._pause)
         self._sleep_until_due()
-
-    def wait_time(self) -> float:
-        """Seconds until the next task; nested task sets ask after each task.
-
-        It is 0 on a schedule: the wait is over then, for Locust's own would hear of no change of rate.
-        """
-        wake_at = self._end_task()
-        if self._schedule is None:
-            return max(0.0, wake_at - monotonic())
-        self._sleep_until_due()
-        return 0.0
+        self._in_turn = True
 
     # ── inside ────────────────────────────────────────────────────────────────────────
 
@@ -244,7 +189,7 @@ class ConnectedUser(User):
             self._generator.visits.lengths.append(monotonic() - self._started_at)
         if self._schedule is not None:
             now = monotonic()
-            waiting = now - self._kept_since if self._kept_since is not None else 0.0
+            waiting = now - self._kept_since if self._calls else 0.0
             self._generator.retire_schedule(self._number, now, self._kept_s + waiting)
         self._let_go()
 
@@ -255,62 +200,26 @@ class ConnectedUser(User):
         self._user.on_lost = None
         self._taskset_instance = None
 
-    def _end_task(self) -> float:
-        """A task is done; returns when the next one is to be prepared."""
-        schedule = self._schedule
-        if schedule is None:
-            return 0.0 if self._scheduled else monotonic() + 1 / self.rate  # it holds, or it waits in places
-        if not self._begun:
-            schedule.begin()  # a task that sent nothing
-        self._begun = False
-        wake_at = schedule.wake_at()
-        if self._kept_s and wake_at > monotonic():
-            self._kept_s = 0.0
-        return wake_at
-
-    def _pause(self) -> None:
-        if self._generator.timer_wheel.wait(self._end_task()):
-            self._sleep_until_due()
-
-    def _sleep_until_due(self) -> None:
-        """Sleep until the schedule's next operation is to be prepared, whenever a change puts that."""
-        while self._schedule is not None:
-            if not self._generator.timer_wheel.wait(self._schedule.wake_at()):
-                return
-
-    def _due(self) -> float:
-        """When the next operation is to start: the schedule's moment, once per task.
-
-        It may lie a little ahead; what follows it in the same task is not sent before it. When a
-        task waits first (think time), its operation is due when the wait is over.
-        """
-        if self._begun or self._schedule is None:
-            return max(self._moment, monotonic())
-        self._begun = True
-        self._moment = self._schedule.begin()
-        if _LOOP.iteration != self._turn:
-            self._moment = max(self._moment, monotonic())
-        return self._moment
-
-    def _take_up_schedule(self) -> None:
-        self._schedule = self._generator.new_schedule(
-            self._number, self._class_counts, self.rate, poisson=self.arrival == "poisson"
-        )
-
     def _connect(self) -> None:
         """Connect for the first time, and wait until connected."""
         self._lasting.begin()
         self._lasting.wait()
 
-    def _present_moment(self) -> float:
-        """When what is declared now takes effect: not before what this task sends."""
-        return self._moment if self._begun else 0.0
-
     def _connected(self) -> UserConnection:
-        """The open connection; waits for it while it is lost, for ever while it stays away."""
+        """The open connection; waits for it while it is lost, for ever while it stays away.
+
+        Raises StopUser instead of waiting for a user that is ending; ScenarioError before the first connect.
+        """
         connection = self._lasting.current
         if connection is not None:
             return connection
+        if self._stopping and self._lasting.usable is None:
+            raise StopUser
+        if not self._lasting.begun:
+            raise ScenarioError(
+                f"{type(self).__name__} sends before it is connected: on_start must call super().on_start() "
+                "before that, and __init__ and what makes a login cannot send"
+            )
         connection = self._lasting.wait()
         if self._schedule is not None:
             # what was due meanwhile is not sent; it counts as offered, not as issued
@@ -325,7 +234,7 @@ class ConnectedUser(User):
         self._acknowledged = True
         if self._away:
             self._away = False
-            if self._scheduled and self._schedule is None:
+            if self._scheduled and self._schedule is None and not self._held:
                 self._take_up_schedule()
         return connection
 
@@ -346,6 +255,7 @@ class ConnectedUser(User):
 
     def _stop_from_beside(self) -> None:
         """End this user from another greenlet of it."""
+        self._stopping = True
         gevent.kill(self._greenlet, StopUser)
 
     def _take_own_settings(self) -> None:
@@ -363,8 +273,13 @@ class ConnectedUser(User):
             found = self.ask_identity()
         except StopUser:
             raise
-        except Exception as error:
-            self._report_error(error)
+        except (Exception, LostAgain) as raised:
+            error = (
+                ScenarioError("the login of a user sends something, while there is no connection")
+                if isinstance(raised, LostAgain)
+                else raised
+            )
+            self._report_error(error.with_traceback(raised.__traceback__))
             raise ClientFailure("scenario", "the user's login could not be made") from error
         if found is not self._identity and found is not self._generator.settings.identity:
             self._secrets.show(found)
@@ -384,7 +299,7 @@ class ConnectedUser(User):
     @cached_property
     def _random(self) -> Random:
         """Decides the waits of this user's reconnects; made when it has one."""
-        return Random(f"{self._generator.seed}/{self._number}")
+        return Random(f"{self._generator.seed}/{self.number}")
 
     def _report_error(self, error: BaseException) -> None:
         """Report an exception as Locust does for tasks."""

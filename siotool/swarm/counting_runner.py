@@ -1,15 +1,22 @@
 """Locust's runner of a worker, which knows how many users of each class there are.
 
-Locust's own counts them one by one, several times a second.
+Locust's own counts them one by one, several times a second, and starts none of a batch after one whose
+class raises.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import locust.runners
 from gevent.pool import Group
+from locust import User
 from locust.env import Environment
+from locust.runners import STATE_INIT, STATE_SPAWNING, STATE_STOPPED
 from locust.stats import RequestStats
+
+from siotool.errors import ScenarioError
+from siotool.swarm.connected_user import ConnectedUser
 
 
 class _Users(Group):  # type: ignore[misc]  # gevent has no types
@@ -35,9 +42,10 @@ class _Users(Group):  # type: ignore[misc]  # gevent has no types
 
 
 class WorkerRunner(locust.runners.WorkerRunner):
-    """Locust's, but for how it counts. Hooks of scenarios ask for its name."""
+    """Locust's, but for how it counts and starts users. Hooks of scenarios ask for its name."""
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
+    def __init__(self, *arguments: Any, raised: Callable[[Exception], None], **settings: Any) -> None:
+        self._raised = raised
         super().__init__(*arguments, **settings)
         self.user_greenlets: Any = _Users()
 
@@ -47,9 +55,45 @@ class WorkerRunner(locust.runners.WorkerRunner):
         count: Counter[str] = self.user_greenlets.count
         return {user_class.__name__: count[user_class.__name__] for user_class in self.user_classes}
 
+    @property
+    def other_users(self) -> int:
+        """How many users there are of classes without connections, such as Locust's HttpUser."""
+        count: Counter[str] = self.user_greenlets.count
+        others = [found for found in self.user_classes if not issubclass(found, ConnectedUser)]
+        return sum(count[found.__name__] for found in others)
 
-def counting_runner(environment: Environment, host: str, port: int) -> WorkerRunner:
-    """Join a master, as ``Environment.create_worker_runner`` does."""
+    def spawn_users(self, user_classes_spawn_count: dict[str, int], wait: bool = False) -> list[User]:
+        """Start users. What making one raises is reported, and the others start all the same."""
+        if self.state in (STATE_INIT, STATE_STOPPED):
+            self.update_state(STATE_SPAWNING)
+        started = []
+        for name, count in user_classes_spawn_count.items():
+            for _ in range(count):
+                try:
+                    user = _made(self.user_classes_by_name[name], self.environment)
+                except Exception as error:  # the scenario's own code
+                    self._raised(error)
+                    continue
+                user.start(self.user_greenlets)
+                started.append(user)
+        if wait:
+            self.user_greenlets.join()
+        return started
+
+
+def _made(user_class: type[User], environment: Environment) -> User:
+    user = user_class(environment)
+    if not hasattr(user, "environment"):
+        raise ScenarioError(f"{user_class.__name__}.__init__ must call super().__init__(environment)")
+    return user
+
+
+def counting_runner(
+    environment: Environment, host: str, port: int, raised: Callable[[Exception], None]
+) -> WorkerRunner:
+    """Join a master, as ``Environment.create_worker_runner``; ``raised`` gets what making a user raises."""
     environment.stats = RequestStats(use_response_times_cache=False)
-    runner: WorkerRunner = environment._create_runner(WorkerRunner, master_host=host, master_port=port)
+    runner: WorkerRunner = environment._create_runner(
+        WorkerRunner, master_host=host, master_port=port, raised=raised
+    )
     return runner

@@ -6,9 +6,11 @@ never to wait.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from siotool.swarm.group_folders import group_folders
 
 #: How much of a file of the kernel's is read: one line with a few numbers.
 _LINE = 256
@@ -27,38 +29,20 @@ def allowed_cores(workers: int, quota: float | None) -> float:
 def cgroup_quota(read: Callable[[str], str], process: str = "self") -> float | None:
     """CPU quota of a process's control group, in cores; None without one.
 
-    The groups above it limit it too: the smallest counts. ``read`` returns a file's text,
-    and raises OSError where there is none. ``process`` is its id, or ``self``.
+    The groups above it limit it too: the smallest counts. ``read`` and ``process`` are as ``group_folders``
+    has them.
     """
-    try:
-        groups = read(f"/proc/{process}/cgroup").splitlines()
-    except OSError:
-        return None
     found: list[float] = []
-    for line in groups:
-        parts = line.split(":", 2)
-        if len(parts) == 3:
-            _, controllers, path = parts
-            for folder in _folders(controllers, path):
-                with suppress(OSError, ValueError):
-                    cores = _quota_of(folder, controllers, read)
-                    if cores is not None:
-                        found.append(cores)
+    for folder, first_version in group_folders(read, process, "cpu"):
+        with suppress(OSError, ValueError):
+            cores = _quota_of(folder, read, first_version=first_version)
+            if cores is not None:
+                found.append(cores)
     return min(found, default=None)
 
 
-def _folders(controllers: str, path: str) -> Iterator[str]:
-    """The folders of a group and of those above it; the mount's own last, as containers see it."""
-    if controllers and "cpu" not in controllers.split(","):
-        return
-    root = f"/sys/fs/cgroup/{controllers}" if controllers else "/sys/fs/cgroup"
-    names = [name for name in path.split("/") if name]
-    for length in range(len(names), -1, -1):
-        yield "/".join((root, *names[:length])).rstrip("/")
-
-
-def _quota_of(folder: str, controllers: str, read: Callable[[str], str]) -> float | None:
-    if controllers:  # version 1
+def _quota_of(folder: str, read: Callable[[str], str], *, first_version: bool) -> float | None:
+    if first_version:
         quota = int(read(f"{folder}/cpu.cfs_quota_us"))
         return quota / int(read(f"{folder}/cpu.cfs_period_us")) if quota > 0 else None
     words = read(f"{folder}/cpu.max").split()

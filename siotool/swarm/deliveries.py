@@ -86,7 +86,8 @@ class DeliveryAggregator:
     A worker's second is closed when its loop gets to it, so two workers' seconds do not end
     together. A message is opened once every worker has reported its connections of that moment.
     A member that leaves is reported as if it had left a little before; messages that are open by then
-    are corrected. What a lost worker has not reported is unknown: it is not expected.
+    are corrected. What a lost worker has not reported is unknown, and so is what did not arrive of another's
+    reports: it is not expected.
     """
 
     def __init__(self) -> None:
@@ -122,7 +123,8 @@ class DeliveryAggregator:
 
     def close(self, parts: list[WorkerInterval], until: float, last: bool) -> Delivery:
         """Count one second of all workers; ``last`` gives up what is still open."""
-        self._excuse_lost({part.worker for part in parts})
+        # who came and left in seconds that did not arrive is not known
+        self._excuse_lost({part.worker for part in parts if not part.missed})
         self._finished |= {part.worker for part in parts if part.final}
         for part in parts:
             self._presence.setdefault((part.worker, UNKNOWN), {})

@@ -83,7 +83,7 @@ class StampedMessage:
         if receiver.joined_at <= self.sent < receiver.left_at:
             self.due += 1
             self.arrivals.append(now)
-        elif receiver.resumes(self.sent):
+        elif receiver.expected_before(self.sent):
             self.due += 1
             self.arrivals.append(now)
             receiver.catch_up(self.sent, now)

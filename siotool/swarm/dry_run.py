@@ -50,8 +50,8 @@ class DryRun(msgspec.Struct, frozen=True):
 def look(config: RunConfig, scenario: Scenario, show: Callable[[str], None]) -> DryRun:
     """Run one client; ``show`` gets a line for each packet.
 
-    Where it cannot connect, the target is checked as before a run, and it tries once more with what that
-    found. Raises TargetError, ScenarioError, InputError.
+    Where it cannot connect, and the scenario did not raise, the target is checked as before a run, and it
+    tries once more with what that found. Raises TargetError, ScenarioError, InputError.
     """
     if config.engine.client != "native":
         raise InputError("--dry-run shows the native client's packets", "leave out --client")
@@ -78,7 +78,7 @@ def _look(
     show: Callable[[str], None],
     interrupted: gevent.event.Event,
 ) -> DryRun | None:
-    """The same, once; None when the client could not connect."""
+    """The same, once; None when the client could not connect, and the scenario has not said why."""
     listener = _Listener(engine, show)
     made: set[Any] = set()
     tasks = {task for found in scenario.user_classes for task in _note(found, made)}
@@ -98,18 +98,26 @@ def _look(
     generator.change_rate(_RATE)
     runner: Any = environment.create_local_runner()
     hooks: Any = environment.events
+    raised: list[BaseException] = []
+    hooks.user_error.add_listener(lambda exception, **_: raised.append(exception))
+
+    def not_made(greenlet: Any) -> None:
+        raised.append(greenlet.exception)
+        generator.results.exception(greenlet.exception)
+
     hooks.init.fire(environment=environment, runner=runner, web_ui=None)
     listener.begin = monotonic()
     generator.begin(listener.begin)
     try:
         runner.start(1, spawn_rate=1)
-        connected = _wait(generator, made, tasks, interrupted)
+        runner.spawning_greenlet.link_exception(not_made)
+        connected = _wait(generator, made, tasks, raised, interrupted)
         runner.stop()
         generator.finish()
     finally:
         runner.quit()
         generator.engine.stop()
-    if not connected:
+    if not connected and not raised:
         return None
     parts = [worker_report.decode(report) for report in generator.take_reports()]
     failed: Counter[str] = Counter()
@@ -120,8 +128,17 @@ def _look(
     )
 
 
-def _wait(generator: Generator, made: set[Any], tasks: set[Any], interrupted: gevent.event.Event) -> bool:
-    """Wait until each task had a turn, or long enough; False when the first connect has failed."""
+def _wait(
+    generator: Generator,
+    made: set[Any],
+    tasks: set[Any],
+    raised: list[BaseException],
+    interrupted: gevent.event.Event,
+) -> bool:
+    """Wait until each task had a turn, or long enough; False when it has not connected.
+
+    Ends when the first connect has failed, or the scenario has ``raised`` something before it.
+    """
     ends = monotonic() + generator.settings.connect_timeout_s + _LONGEST_S
     connected_at: float | None = None
     while monotonic() < ends and not tasks <= made and not interrupted.is_set():
@@ -131,6 +148,8 @@ def _wait(generator: Generator, made: set[Any], tasks: set[Any], interrupted: ge
         if connected_at is None and any(target.established for target in targets):
             connected_at = monotonic()
             ends = connected_at + _LONGEST_S
+        if connected_at is None and raised:
+            return False
         interrupted.wait(_LOOK_S)
     return connected_at is not None or any(
         target.established for target in generator.engine.loop.metrics.targets

@@ -7,13 +7,15 @@ import gevent
 import gevent.event
 
 from siotool.errors import SiotoolError
+from siotool.faults.command_keeper import PATIENCE_S
 from siotool.faults.fault_clock import DueStep, FaultClock, StepDone
 from siotool.faults.fault_doer import FaultDoer
 from siotool.faults.planned_fault import PlannedFault
 from siotool.swarm.recorder import Recorder
 
-#: How often what is due is looked for, and how long steps at the end may take.
-_LOOK_S, _LAST_S = 0.05, 60.0
+#: How often what is due is looked for, and how long each step at the end may take: a command that takes
+#: longer than its patience is ended, and that is heard a moment later.
+_LOOK_S, _LAST_S = 0.05, PATIENCE_S + 10.0
 
 
 class FaultRunner:
@@ -56,19 +58,21 @@ class FaultRunner:
         self._followed.wait()
 
     def undo_all(self) -> None:
-        """Undo what is not undone, and wait for it, at the end of the run."""
+        """Undo what is not undone at the end of the run, one after the other, and wait for it."""
         deadline = monotonic() + _LAST_S
         self.end()
         try:
             while monotonic() < deadline:
-                self._begin(self._clock.rest(self._now()))
+                if next_one := self._clock.rest(self._now()):
+                    deadline = monotonic() + _LAST_S
+                    self._begin(next_one)
                 if not self._clock.waiting:
                     return
                 self._look()
         except SiotoolError as error:
             self._recorder.note("doubt", f"what was to be undone may not be: {error.message}")
             return
-        self._recorder.note("doubt", f"what was to be undone is not, {_LAST_S:g} s after the end of the run")
+        self._recorder.note("doubt", f"what was to be undone is not, after {_LAST_S:g} s")
 
     def _begin(self, due: Sequence[DueStep]) -> None:
         for step in due:

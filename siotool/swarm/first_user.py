@@ -36,8 +36,10 @@ def check(config: RunConfig, scenario: Scenario) -> Checked:
 
     Its ``auth``, ``headers``, ``query`` and ``namespaces`` are asked once. When its code raises, which may
     be for want of what an event hook prepares in the workers, the login is left unchecked.
-    Raises ScenarioError for what it says that cannot be sent, TargetError, InputError.
+    Raises ScenarioError for what it says that cannot be sent, or where it sends something already, and for a
+    search that its classes do not allow; TargetError, InputError.
     """
+    _check_search(config, scenario)
     engine = config.engine
     identity, remark = _identity(config, scenario)
     try:
@@ -55,6 +57,17 @@ def check(config: RunConfig, scenario: Scenario) -> Checked:
         )
     target = msgspec.structs.replace(found.target, namespace=identity.namespaces[0])
     return Checked(msgspec.structs.replace(found, target=target, identity=engine.identity), remark)
+
+
+def _check_search(config: RunConfig, scenario: Scenario) -> None:
+    """Refuse to search how many connections a target holds with users that have none."""
+    others = [found.__name__ for found in scenario.user_classes if not issubclass(found, SocketIOUser)]
+    if others and config.workload.search in ("users", "connects"):
+        raise ScenarioError(
+            f"the users of {others[0]} do not connect over Socket.IO: a search for {config.workload.search} "
+            "would count them as connections",
+            "leave the class out, or search rate or size",
+        )
 
 
 def _hide_secrets(error: TargetError, cause: BaseException | None, redaction: Redaction) -> None:

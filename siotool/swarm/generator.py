@@ -27,6 +27,7 @@ from siotool.swarm.scenario_results import ScenarioResults
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.timer_wheel import TimerWheel
 from siotool.swarm.user_counts import UserCounts
+from siotool.swarm.user_numbers import NumberLane
 from siotool.swarm.visit_counts import VisitCounts
 
 #: Users of one worker are numbered within a block of this size.
@@ -85,11 +86,15 @@ class Generator:
         self._environment = environment
         self._worker = settings.worker
         self._workers = workers
+        #: None where it is not known how many workers there are.
+        self._numbers = NumberLane(settings.worker) if settings.worker < workers else None
         self._users = 0
         self.clock = IntervalClock(self.engine, settings.worker, on_machine or workers, self._reported)
         #: As it was in the last report.
         self.health: WorkerHealth | None = None
         self._reports: list[bytes] = []
+        #: How many users there are of classes without connections.
+        self.other_users: Callable[[], int] = lambda: 0
         #: Called in the hub when there is a report to take; it must not block.
         self.on_report: Callable[[], object] = lambda: None
         self._finished: gevent.event.Event | None = None
@@ -97,6 +102,12 @@ class Generator:
     def attach(self, environment: Any) -> None:
         """Let the environment's users find this generator."""
         environment.siotool_generator = self
+
+    def detach(self, environment: Any) -> None:
+        """The environment's next users are another generator's."""
+        environment.siotool_generator = None
+        for hook, listener in self._listeners:
+            hook.remove_listener(listener)
 
     def _listen_to_scenario(self, environment: Any) -> None:
         """Collect what the scenario raises, and the operations that it reports itself."""
@@ -115,8 +126,10 @@ class Generator:
             seconds = None if response_time is None else response_time / 1000
             self.results.report(str(request_type), str(name), seconds, exception)
 
-        environment.events.user_error.add_listener(raised)
-        environment.events.request.add_listener(reported)
+        hooks = environment.events
+        self._listeners: tuple[tuple[Any, Any], ...] = ((hooks.user_error, raised), (hooks.request, reported))
+        for hook, listener in self._listeners:
+            hook.add_listener(listener)
 
     def next_user(self) -> int:
         """A number for a user that no other user of the run has."""
@@ -128,14 +141,19 @@ class Generator:
 
         Under plain Locust, where the number of workers is not known, those of other workers are far apart.
         """
-        if self._worker >= self._workers:
+        if self._numbers is None:
             return number
-        return (number % _USERS_PER_WORKER - 1) * self._workers + self._worker + 1
+        return self._numbers.number(number % _USERS_PER_WORKER, self._workers)
+
+    def take_numbers(self, numbers: NumberLane) -> None:
+        """This worker has taken the place of a lost one: its users, none yet, have these numbers."""
+        self._numbers = numbers
 
     @property
     def population(self) -> int:
         """Users that were started by now, if all workers have started as many as this one."""
-        return self._users * self._workers
+        before = 0 if self._numbers is None else self._numbers.started
+        return (before + self._users) * self._workers
 
     def counts(self, user_class: str) -> UserCounts:
         """Where the users of a class are counted."""
@@ -147,14 +165,15 @@ class Generator:
     def new_schedule(self, number: int, counts: UserCounts, rate: float, *, poisson: bool) -> Schedule:
         """A schedule for a user: at its own ``rate`` per second, or at the one that is wanted of all.
 
-        Its moments depend on the seed and on the user's ``number`` alone. Without ``poisson`` they are
+        Its moments depend on the seed and on the user's number in the run alone. Without ``poisson`` they are
         even, and the first one is within a period.
         """
         wanted, now = self._rate or rate, monotonic()
+        in_run = self.number_in_run(number)
         schedule = (
-            PoissonSchedule(wanted, now, Random(f"{self.seed}/{number}/schedule"))
+            PoissonSchedule(wanted, now, Random(f"{self.seed}/{in_run}/schedule"))
             if poisson
-            else Schedule(wanted, now + uniform(self.seed, number) / wanted)
+            else Schedule(wanted, now + uniform(self.seed, in_run) / wanted)
         )
         self._schedules[number] = (counts, schedule, rate)
         self._let_answers_wait(wanted)
@@ -207,6 +226,7 @@ class Generator:
             schedule.count_due(interval.until)
             schedule.hand_over(counts)
         interval.user_classes = [counts.take() for counts in self._counts.values()]
+        interval.other_users = self.other_users()
         interval.visits = self.visits.take()
         interval.connections = msgspec.structs.replace(
             interval.connections, stayed_away=dict(self.stayed_away)

@@ -5,22 +5,20 @@ from collections.abc import Callable
 
 import gevent
 
-_HANGUP = getattr(signal, "SIGHUP", None)
+from siotool.swarm.ending_signals import HANGUP, ending_signals
 
 
 class Interrupts:
     """Takes the signals from Python, and tells the run of them once there is one.
 
     Made before the run file, so that no moment is left at which there is a file but nobody who ends it.
-    A hangup counts only where it is not ignored, as it is under nohup.
+    Once it is closed, Python has them again as it had them before.
     """
 
     def __init__(self) -> None:
         self._count = 0
         self._tell: Callable[[int], None] | None = None
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
-            numbers.append(_HANGUP)
+        numbers = [signal.SIGINT, *ending_signals()]
         self._handlers = {number: gevent.signal_handler(number, self._came, number) for number in numbers}
 
     def tell(self, interrupted: Callable[[int], None]) -> None:
@@ -36,7 +34,7 @@ class Interrupts:
             signal.signal(number, signal.getsignal(number))  # libev leaves the default behind
 
     def _came(self, number: int) -> None:
-        if self._count and number == _HANGUP:
+        if self._count and number == HANGUP:
             return  # a closing shell sends one too: it is no second interrupt
         self._count += 1
         if self._tell is not None:

@@ -65,11 +65,14 @@ class LastingConnection:
         "_ready",
         "_tries",
         "_waiting",
+        "begun",
     )
 
     def __init__(self, holder: Holder, rule: Reconnection) -> None:
         self._holder: Holder = holder
         self._tries = Tries(rule)
+        #: Its first connect has been asked for: from then on it is waited for.
+        self.begun = False
         #: Open, and the user has done what it does after each connect.
         self._current: UserConnection | None = None
         #: Open, for the greenlet that does this.
@@ -90,11 +93,16 @@ class LastingConnection:
     @property
     def usable(self) -> UserConnection | None:
         """The connection this greenlet may use now: the open one, also while it is being taken up."""
-        opening = self._opener is not None and self._opener is gevent.getcurrent()
-        return self._opened if opening else self.current
+        return self._opened if self._is_opener else self.current
+
+    @property
+    def taken_up_here(self) -> bool:
+        """Whether this greenlet does what the user does after each connect."""
+        return self._opened is not None and self._is_opener
 
     def begin(self) -> None:
         """Open it for the first time, and wait until that is done or given up."""
+        self.begun = True
         self._open_until("")
 
     def wait(self) -> UserConnection:
@@ -103,8 +111,8 @@ class LastingConnection:
             connection = self.usable
             if connection is not None and connection.open:
                 return connection
-            if self._opener is not None and self._opener is gevent.getcurrent():
-                raise _LostAgain
+            if self._is_opener:
+                raise LostAgain
             if self._ready is None:
                 self._ready = Event()
             self._ready.wait()
@@ -139,6 +147,11 @@ class LastingConnection:
         self._holder = _NOBODY
 
     # ── inside ────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _is_opener(self) -> bool:
+        """Whether this greenlet opens it."""
+        return self._opener is not None and self._opener is gevent.getcurrent()
 
     def _spawn(self, reason: str) -> None:
         self._opener = gevent.spawn(self._open_beside, reason)
@@ -180,7 +193,7 @@ class LastingConnection:
             self._holder.on_disconnected(reason)
         except self._holder._ending:
             raise
-        except _LostAgain:
+        except LostAgain:
             self._holder._report_error(
                 ScenarioError("on_disconnected sends something, while there is no connection")
             )
@@ -214,7 +227,7 @@ class LastingConnection:
         try:
             if connection.open:
                 self._holder.on_connected()
-        except _LostAgain:
+        except LostAgain:
             pass
         except self._holder._ending:
             raise
@@ -258,5 +271,5 @@ class _Nobody:
 _NOBODY = _Nobody()
 
 
-class _LostAgain(BaseException):
+class LostAgain(BaseException):
     """The connection was lost before the user had done what it does after a connect: it begins anew."""

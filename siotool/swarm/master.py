@@ -10,12 +10,14 @@ import msgspec
 from locust import events
 from locust.env import Environment
 
+from siotool.client.choices import sockets_kept
 from siotool.errors import InputError
 from siotool.measured_servers import LOCAL
 from siotool.runfile import GeneratorMachine
 from siotool.swarm.admitting_runner import admitting_runner
 from siotool.swarm.config import RunConfig, WorkerConfig
 from siotool.swarm.join_token import make_token
+from siotool.swarm.load_limits import WantedLoad
 from siotool.swarm.machines.joined_machines import JoinedMachines, RemoteWorker
 from siotool.swarm.machines.own_machine import describe
 from siotool.swarm.machines.scenario_bundle import packed
@@ -58,10 +60,13 @@ class Master:
             if self._far is None
             else JoinedMachines(
                 self.runner,
-                self._far.workers,
                 addresses,
-                config.workload.most_users,
-                len(config.engine.targets),
+                WantedLoad(
+                    config.workload.most_users,
+                    self._far.workers,
+                    places=len(config.engine.targets),
+                    sockets=sockets_kept(config.engine.transports),
+                ),
             )
         )
 

@@ -56,8 +56,9 @@ class Newcomers:
             return False
         if not self._recorder.timeline.join(worker.number, second):
             return False
-        node = self._workers.admit(worker)
-        lost = self._spawner.welcome(worker.number, node)
+        lost = self._spawner.welcome(worker.number, self._workers.node_of(worker))
+        self._workers.admit(worker)  # from here on users may start there
+        self._spawner.share_out()
         self._recorder.note(
             "warning",
             f"generator worker {worker.number} on {worker.host} has taken the place of worker {lost}",

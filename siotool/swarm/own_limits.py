@@ -6,7 +6,9 @@ from pathlib import Path
 
 import psutil
 
+from siotool.swarm.cpu_quota import read_text
 from siotool.swarm.load_limits import MachineLimits
+from siotool.swarm.memory_quota import memory_left
 
 #: Where Linux shows its settings.
 _PROC = Path("/proc/sys")
@@ -22,6 +24,7 @@ def read_limits() -> MachineLimits:
         _numbers("net/netfilter/nf_conntrack_count"),
     )
     most = _numbers("fs/nr_open")
+    free, quota = int(psutil.virtual_memory().available), memory_left(read_text)
     return MachineLimits(
         files=None if files == resource.RLIM_INFINITY else files,
         files_most=most[0] if most else None,
@@ -29,7 +32,8 @@ def read_limits() -> MachineLimits:
         ports=max(0, ports[1] - ports[0] + 1 - _reserved(*ports)) if len(ports) == 2 else None,
         # its module may be loaded and no rule need it: then it follows nothing
         tracked_left=max(0, tracked[0][0] - tracked[1][0]) if all(tracked) and tracked[1][0] else None,
-        memory_bytes=int(psutil.virtual_memory().available),
+        memory_bytes=free if quota is None else min(free, quota),
+        reuse=next(iter(_numbers("net/ipv4/tcp_tw_reuse")), 0),
     )
 
 

@@ -30,6 +30,7 @@ from siotool.swarm import first_user, locust_log, locust_output, locust_stats
 from siotool.swarm.awake import MOST_CPUS, AwakeCpus, cpus_of, kept_awake
 from siotool.swarm.config import Outcome, Reason, RunConfig, header_of
 from siotool.swarm.early_stop import EarlyStop, MakeJudge
+from siotool.swarm.ending_signals import interrupted_by_signals
 from siotool.swarm.fault_runner import FaultRunner
 from siotool.swarm.interrupts import Interrupts
 from siotool.swarm.lateness import Level
@@ -85,6 +86,8 @@ def run(
     checked = first_user.check(config, scenario)
     config = msgspec.structs.replace(config, engine=checked.engine)
     with ExitStack() as stack:
+        # while workers are awaited nothing is written: what is there ends, and the machines are told
+        stack.enter_context(interrupted_by_signals())
         master = stack.enter_context(closing(Master(config, scenario)))
         generators = master.gather()
         servers, remarks = open_servers(config.servers, config.engine.tls, config.engine.target.path, stack)

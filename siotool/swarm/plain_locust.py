@@ -58,13 +58,15 @@ def generator_of(environment: Any) -> Generator:
 def _add_options(parser: Any, **_: Any) -> None:
     """``locust -f echo.py --set rate=5 --users-file users.csv`` under plain Locust."""
     for flag, shown, repeatable, words in _OPTIONS:
-        more: dict[str, Any] = {"action": "append", "default": []} if repeatable else {"default": None}
+        # of a list Locust's web UI would make numbers
+        more: dict[str, Any] = {"action": "append"} if repeatable else {}
         parser.add_argument(
             flag,
             metavar=shown,
             help=words,
             env_var="SIOTOOL_" + flag.removeprefix("--").replace("-", "_").upper(),
             include_in_web_ui=flag == "--set",
+            default=None,
             **more,
         )
     parser.add_argument(
@@ -102,14 +104,22 @@ def _complaint(error: SiotoolError) -> int:
 
 
 def _users_file(environment: Any, options: Any) -> users_file.UsersFile:
-    templates = knobs.templates(options.set or [], with_rows=True)
+    assignments = _assignments(options)
+    templates = knobs.templates(assignments, with_rows=True)
     own = OwnValues(_identity(options), templates, with_rows=True)
     known = knobs.knobs_of(environment.user_classes)
-    knobs.resolve(known, options.set or [], "scenario", templates)
+    knobs.resolve(known, assignments, "scenario", templates)
     found = users_file.load(Path(options.users_file), own, known, reuse=options.reuse_rows)
     if options.headless and environment.shape_class is None:
         found.check_enough(options.num_users or 1)
     return found
+
+
+def _assignments(options: Any) -> list[str]:
+    """What --set says: a list of the command line, or the text of a field in Locust's web UI."""
+    given = getattr(options, "set", None) or []
+    parts = given.split(",") if isinstance(given, str) else given
+    return [part.lstrip() for part in parts if part.strip()]
 
 
 def _identity(options: Any) -> Identity:
@@ -125,13 +135,15 @@ def _rows(environment: Any, options: Any) -> RowPool | None:
     """Rows for the users of this process; a worker asks the master for them."""
     if not getattr(options, "users_file", None):
         return None
-    runner = environment.runner
-    if not isinstance(runner, WorkerRunner):
-        found: RowPool = environment.siotool_rows
-        return found
-    pool = RowPool(lambda count: runner.send_message(_WANTED, {"count": count}))
-    runner.register_message(_ROWS, lambda environment, msg: pool.deliver(msg.data["asked"], msg.data["rows"]))
-    return pool
+    found: RowPool | None = getattr(environment, "siotool_rows", None)
+    if found is None:  # a worker, in its first test
+        runner = environment.runner
+        pool = found = RowPool(lambda count: runner.send_message(_WANTED, {"count": count}))
+        runner.register_message(
+            _ROWS, lambda environment, msg: pool.deliver(msg.data["asked"], msg.data["rows"])
+        )
+        environment.siotool_rows = pool
+    return found
 
 
 def _make(environment: Any) -> Generator:
@@ -141,9 +153,10 @@ def _make(environment: Any) -> Generator:
     if "://" not in target.url:
         raise TargetError("no target", "give one with --host http://…")
     rows = _rows(environment, options)
-    assignments = getattr(options, "set", None) or []
+    assignments = _assignments(options)
     templates = knobs.templates(assignments, with_rows=rows is not None)
     settings = knobs.resolve(knobs.knobs_of(environment.user_classes), assignments, "scenario", templates)
+    declared = {found: knobs.of_class(found) for found in environment.user_classes}
     knobs.apply(environment.user_classes, settings, templates)
     generator = Generator(
         environment,
@@ -157,15 +170,19 @@ def _make(environment: Any) -> Generator:
         seed=0,
         templates=templates,
         rows=rows,
+        redaction=_redaction(environment),
     )
     generator.attach(environment)
-    _hide_secrets(environment, generator.redaction)
     generator.begin(monotonic())
 
     def forget(**_: Any) -> None:
         generator.finish()
         generator.engine.stop()
-        environment.siotool_generator = None
+        generator.detach(environment)
+        environment.events.test_stop.remove_listener(forget)
+        for user_class, found in declared.items():  # for the next test, which may have other settings
+            for name, declaration in found.items():
+                setattr(user_class, name, declaration)
 
     def discard() -> None:
         while environment.siotool_generator is generator:
@@ -190,8 +207,15 @@ class _RedactedLines(logging.Formatter):
         return self._redaction.apply(self._behind.format(record))
 
 
-def _hide_secrets(environment: Any, redaction: Redaction) -> None:
-    """Hide them in Locust's log, and in what its CSV, HTML and UI show of exceptions and failures."""
+def _redaction(environment: Any) -> Redaction:
+    """What hides secrets in Locust's log, and in what its CSV, HTML and UI show of exceptions and failures.
+
+    One for all tests of a process.
+    """
+    known: Redaction | None = getattr(environment, "siotool_redaction", None)
+    if known is not None:
+        return known
+    redaction = environment.siotool_redaction = Redaction()
     for handler in logging.getLogger().handlers:
         handler.setFormatter(_RedactedLines(handler.formatter or logging.Formatter(), redaction))
     if isinstance(environment.runner, WorkerRunner):
@@ -199,3 +223,4 @@ def _hide_secrets(environment: Any, redaction: Redaction) -> None:
     elif environment.runner is not None:
         locust_output.redact_exceptions(environment.runner, redaction)
         locust_output.redact_failures(environment.stats, redaction)
+    return redaction

@@ -8,6 +8,7 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 
 from siotool.client.address import resolve
+from siotool.client.choices import sockets_kept
 from siotool.client.failures import ClientFailure
 from siotool.client.secret_texts import secrets_of
 from siotool.errors import InputError, TargetError
@@ -39,20 +40,21 @@ class PreflightError(TargetError):
         self.settings = settings
 
 
-def check_files(users: int, processes: int) -> None:
-    """Raises InputError when ``users`` over so many worker processes cannot all have a connection.
+def check_files(wanted: WantedLoad) -> None:
+    """Raises InputError when a process of this machine cannot open the sockets of its share of the users.
 
     Workers raise their own limit as far as the hard one allows.
     """
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    each = math.ceil(users / processes)
+    each = math.ceil(wanted.connections / wanted.processes)
     if limit == resource.RLIM_INFINITY or each + FILES_RESERVED <= limit:
         return
     remedy = f"raise the limit first (ulimit -n {each + FILES_RESERVED})"
     if limit > FILES_RESERVED:
-        remedy += f", or use --processes {math.ceil(users / (limit - FILES_RESERVED))}"
+        remedy += f", or use --processes {math.ceil(wanted.connections / (limit - FILES_RESERVED))}"
+    users = math.ceil(wanted.users / wanted.processes)
     raise InputError(
-        f"{each:,} users in one generator process need {each + FILES_RESERVED:,} open files, "
+        f"{users:,} users in one generator process need {each + FILES_RESERVED:,} open files, "
         f"and a process may have {limit:,} here",
         remedy,
     )
@@ -60,7 +62,13 @@ def check_files(users: int, processes: int) -> None:
 
 def check_room(users: int, processes: int, settings: EngineSettings) -> None:
     """Raises InputError when this machine has no room for the users: ports, the packet filter, memory."""
-    wanted = WantedLoad(users, processes, len(settings.sources) or 1, len(settings.targets))
+    wanted = WantedLoad(
+        users,
+        processes,
+        len(settings.sources) or 1,
+        len(settings.targets),
+        sockets_kept(settings.transports),
+    )
     # files of a process have been looked at
     if short := shortage(wanted, msgspec.structs.replace(read_limits(), files=None)):
         raise InputError(*short)

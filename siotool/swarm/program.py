@@ -59,11 +59,11 @@ def seen(
     """What a program that began ``begin_s`` seconds after the run may know of an interval."""
     of_load = [one for one in servers if not one.beside]
     sampled = [interval.servers.get(one.name) for one in of_load]
-    known = bool(of_load) and all(use is not None and use.cpu_cores is not None for use in sampled)
+    known = bool(of_load) and all(use is not None for use in sampled)
     return Seen(
         t_s=round(interval.t_s - begin_s, 3),
         duration_s=interval.duration_s,
-        users=interval.connections.users,
+        users=interval.connections.users + interval.other_users,
         connections=interval.connections.open,
         offered_per_s=sum(found.offered for found in interval.user_classes) / interval.duration_s,
         achieved_per_s=sum(found.issued for found in interval.user_classes) / interval.duration_s,

@@ -31,6 +31,7 @@ class Receiver:
         "missing_in",
         "node",
         "overtaken",
+        "past",
         "places",
         "published",
         "pushes",
@@ -57,6 +58,9 @@ class Receiver:
         self.missing_in: tuple[int, ...] = ()
         #: Its next loss is meant: what is under way then is as little held against the server as at a leave.
         self.meant = False
+        #: Begin and end of lost connections, in which it expected messages that may still come; the last one
+        #: stands last.
+        self.past: tuple[tuple[float, float], ...] = ()
         #: When it was last away (until ``inf`` while it is); when the session had begun that it lost, ``inf``
         #: once it is known not to be given back.
         self.away_from = self.away_until = -inf
@@ -90,9 +94,9 @@ class Receiver:
                 return node
         return self.node
 
-    def resumes(self, sent: float) -> bool:
-        """Whether a message sent at a moment was expected in the session that is, or is being, given back."""
-        return self.session_at <= sent < self.away_from
+    def expected_before(self, sent: float) -> bool:
+        """Whether a message sent at a moment was expected over a connection that was lost since."""
+        return any(begin <= sent < end for begin, end in self.past)
 
     def catch_up(self, sent: float, now: float) -> None:
         """A message has come that was sent before the receiver was back."""

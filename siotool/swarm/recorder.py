@@ -1,6 +1,6 @@
 """Writes the run file: the workers' intervals put together, the notes, and the end."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence, Set
 from time import monotonic
 
@@ -83,6 +83,8 @@ class Recorder:
         redaction: Redaction,
     ) -> None:
         self.timeline = Timeline(workers)
+        #: Users that each worker has reported to have started.
+        self.started = Counter[int]()
         #: Stages of the run, and the second at which each began; what the present program has seen.
         self._stages: list[tuple[float, int]] = []
         self._program_begin_s = 0.0
@@ -131,7 +133,16 @@ class Recorder:
     def add(self, encoded: list[bytes]) -> None:
         """Take what a worker reports."""
         for report in encoded:
-            self.timeline.add(worker_report.decode(report))
+            interval = worker_report.decode(report)
+            self.started[interval.worker] += sum(found.started for found in interval.user_classes)
+            missed = self.timeline.add(interval)
+            if missed is not None:
+                first, last = missed[0] + 1, missed[1] + 1
+                seconds = f"second {first}" if first == last else f"seconds {first} to {last}"
+                self.note(
+                    "doubt",
+                    f"{seconds} of generator worker {interval.worker} did not arrive: its connection broke",
+                )
 
     def close_seconds(self, *, everything: bool = False) -> None:
         """Write the seconds that every worker has reported, and all samples of servers are there for.
@@ -179,7 +190,7 @@ class Recorder:
                 self._exceptions.take(part.exceptions)
             self._display.update(interval)
             if found := lateness(parts, duration_s):
-                self.note(*found)
+                self.note(*found, second_s=end_s)
             for said in self._server_watch.follow(interval, self._missing(), broken=self._broken):
                 self.note(*said)
             if (begin_s + end_s) / 2 > self._program_begin_s and not interval.draining:
@@ -224,10 +235,11 @@ class Recorder:
             and now >= self._excused_until.get(name, 0.0)
         }
 
-    def note(self, level: Level, text: str) -> None:
-        """Write a note of what happens now."""
+    def note(self, level: Level, text: str, *, second_s: float | None = None) -> None:
+        """Write a note of what happens now; ``second_s``: it is only about the second that ended then."""
         text = self._redaction.apply(text)
-        note = Note(t_s=self._now_s(), level=level, text=text)
+        t_s = self._now_s() if second_s is None else second_s
+        note = Note(t_s=t_s, level=level, text=text, momentary=second_s is not None)
         if level == "doubt":
             self._doubts.append(text)
         self._write(note)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from siotool.runfile import Interval
-from siotool.runs.generator_limits import limits_reached
+from siotool.runs.generator_limits import OWN_FAILURES, limits_reached, own_failure
 from siotool.search.axis import UNITS, WHOLE, show_load
 from siotool.search.capacity_search import FACTOR, Asked, CapacitySearch, HoldEnded
 from siotool.search.joined_searches import joined_searches
@@ -25,6 +25,8 @@ STAY_S = 1.0
 _LONG_S = 1e6
 #: The last lines are written before the program is over.
 _LAST_S = 0.1
+#: Why a second shows nothing of a gate on a level of the server.
+NOT_SAMPLED = "the server was not sampled"
 
 
 class SearchedLoad(msgspec.Struct, frozen=True):
@@ -78,6 +80,8 @@ class SearchProgram:
         self._failed: dict[str, float] = {}
         self._lines: list[Hold | FoundCapacity] = []
         self._ended = False
+        #: Kinds of the generator's own failures for which users are away still.
+        self._own_failures: set[str] = set()
 
     def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
         """The load of the next second; None once the search is over and its last lines are written."""
@@ -100,6 +104,7 @@ class SearchProgram:
         self._seen_s = one.t_s
         begin_s = one.t_s - one.duration_s
         before, self._before = self._before, one.interval
+        self._follow_own_failures(one.interval)
         if self._search.over or begin_s < self._since_s - 0.05:
             return  # it began under the load before
         ended = self._search.add(self._block(one, before))
@@ -111,14 +116,25 @@ class SearchProgram:
     def _block(self, one: Seen, before: Interval | None) -> Block:
         counted = [objective.count(one.interval, before, one.server_cores) for objective in self._objectives]
         doubts = [*one.doubts, *limits_reached(one.interval, self._searched.link_bytes_per_s)]
+        doubts += map(own_failure, sorted(self._own_failures))
+        if any(gate.unseen(one.interval, one.server_cores) for gate in self._objectives):
+            doubts.append(NOT_SAMPLED)
         return Block(
             duration_s=one.duration_s,
             missed=tuple(missed for missed, _ in counted),
             tried=tuple(tried for _, tried in counted),
             there=self._is_there(one),
             level_s=mean_level_s(self._objectives, one.interval),
-            doubts=tuple(doubts),
+            doubts=tuple(dict.fromkeys(doubts)),
         )
+
+    def _follow_own_failures(self, interval: Interval) -> None:
+        """Users that the generator could not connect try again only now and then, and are away until then."""
+        there = interval.connections
+        if self._searched.axis == "connects" or there.open >= there.users:
+            self._own_failures.clear()
+        else:
+            self._own_failures |= {kind for kind in OWN_FAILURES if there.failed.get(kind)}
 
     def _is_there(self, one: Seen) -> bool:
         if self._searched.axis == "connects":

@@ -9,9 +9,12 @@ from locust.rpc import zmqrpc
 
 from siotool.errors import InputError
 from siotool.swarm.join_token import Keys, call_with, keys_of, listen_with
+from siotool.swarm.run_address import endpoint, wants_ipv6
 
 #: Locust has no types here.
 _Socket: Any = zmqrpc.BaseSocket
+#: Every address of this machine.
+_EVERY = "*"
 
 
 class Listening(_Socket):  # type: ignore[misc]
@@ -20,18 +23,21 @@ class Listening(_Socket):  # type: ignore[misc]
     keys: ClassVar[Keys]
 
     def __init__(self, host: str, port: int) -> None:
-        super().__init__(zmq.ROUTER, self.ipv4_only(host, port))
+        super().__init__(zmq.ROUTER, host != _EVERY and not wants_ipv6(host))
+        # who comes back may do so before it is noticed here that its connection broke; nobody without the
+        # token can take a name over, as CURVE lets nobody say one
+        self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
         listen_with(self.keys, self.socket)
         try:
-            self.socket.bind(f"tcp://{_written(host)}:{port or '*'}")
+            self.socket.bind(endpoint(host, port or "*"))
         except zmq.ZMQError as error:
             self.close(linger=0)
             raise InputError(
                 f"cannot listen on {host} port {port}: {zmq.strerror(error.errno or 0)}",
                 "choose another --listen ADDRESS:PORT of this machine",
             ) from error
-        endpoint: bytes = self.socket.getsockopt(zmq.LAST_ENDPOINT)
-        self.port = int(endpoint.strip(b"\0").rpartition(b":")[2])
+        bound: bytes = self.socket.getsockopt(zmq.LAST_ENDPOINT)
+        self.port = int(bound.strip(b"\0").rpartition(b":")[2])
 
 
 class Calling(_Socket):  # type: ignore[misc]
@@ -40,10 +46,10 @@ class Calling(_Socket):  # type: ignore[misc]
     keys: ClassVar[Keys]
 
     def __init__(self, host: str, port: int, identity: str) -> None:
-        super().__init__(zmq.DEALER, self.ipv4_only(host, port))
+        super().__init__(zmq.DEALER, not wants_ipv6(host))
         call_with(self.keys, self.socket)
         self.socket.setsockopt(zmq.IDENTITY, identity.encode())
-        self.socket.connect(f"tcp://{_written(host)}:{port}")
+        self.socket.connect(endpoint(host, port))
 
 
 def use_token(token: str) -> None:
@@ -51,8 +57,3 @@ def use_token(token: str) -> None:
     Listening.keys = Calling.keys = keys_of(token)
     runners: Any = locust.runners
     runners.rpc = SimpleNamespace(Server=Listening, Client=Calling)
-
-
-def _written(host: str) -> str:
-    """A host as it stands in an address of ZeroMQ."""
-    return f"[{host}]" if ":" in host else host

@@ -1,5 +1,6 @@
 """Starts and stops Locust's users as programs of load ask, one program after another."""
 
+import math
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -11,6 +12,7 @@ from gevent.lock import BoundedSemaphore
 from siotool.swarm.arrival_shares import ARRIVALS, SHARES, ArrivalLanes, ExpectedArrivals
 from siotool.swarm.program import Program, Wanted
 from siotool.swarm.recorder import Recorder
+from siotool.swarm.user_numbers import LANE, GivenNumbers
 from siotool.swarm.worker import RATE, SIZE, SPREAD
 from siotool.workload import Arrivals
 
@@ -20,10 +22,14 @@ _SPREAD_SHARE = 0.9
 _AFTER_S = 0.005
 #: Users arrive at a new worker so long after all workers are told of it.
 _HANDOVER_S = 0.5
+#: A lost worker may have let users arrive for so long that it has not reported: it was silent for some time.
+_UNREPORTED_S = 30.0
 #: What workers are told, by the kind of the message.
 _SAID = {RATE: "per_s", SIZE: "bytes", SPREAD: "seconds"}
 #: A program is asked no sooner than so long after it was asked last.
 _ASK_S = 0.05
+#: A program begins when the one before is over, unless so much time went by meanwhile, as for a restart.
+_BETWEEN_S = 0.1
 
 
 class Spawner:
@@ -40,6 +46,9 @@ class Spawner:
         self._recorder = recorder
         self._spawn = spawn
         self._lanes = ArrivalLanes(workers)
+        self._numbers = GivenNumbers(workers)
+        #: The most users that were wanted by now, and that were to arrive per second.
+        self._most_wanted, self._most_per_s = 0, 0.0
         self._moving: gevent.Greenlet | None = None
         #: Ending a move gives others a turn: a lost worker may be made up for while a program asks.
         self._one_at_a_time = BoundedSemaphore()
@@ -49,7 +58,7 @@ class Spawner:
         self._rate: float | None = None
         self._size: int | None = None
         self._spread_s: float | None = None
-        #: Who arrives, and from which moment of the monotonic clock on.
+        #: Who arrives, and from which moment of the monotonic clock on; None where nobody does, or no more.
         self._arrivals: tuple[Arrivals, float] | None = None
         #: Seconds of the run at which the last program was over; its stages, and how many programs were.
         self._over_s = 0.0
@@ -61,7 +70,7 @@ class Spawner:
 
         Raises what the program raises, such as ScenarioError.
         """
-        begin_s, first = self._over_s, self._stages
+        begin_s, first = self._next_s(), self._stages
         seen = self._recorder.begin_program(begin_s)
         if self._programs:
             self._recorder.note("info", f"program {self._programs + 1} of this run begins")
@@ -90,6 +99,11 @@ class Spawner:
                 self._end_move()
             self._over_s = begin_s + elapsed_s
 
+    def _next_s(self) -> float:
+        """The second at which the next program begins: at once, or now where something was done before it."""
+        now_s = monotonic() - self._recorder.begin
+        return now_s if self._programs and now_s > self._over_s + _BETWEEN_S else self._over_s
+
     def _tell_rate(self, rate: float | None) -> None:
         if rate != self._rate:
             self._runner.send_message(RATE, {_SAID[RATE]: rate})
@@ -101,7 +115,11 @@ class Spawner:
             self._size = size
 
     def _tell_arrivals(self, wanted: Wanted, last: Wanted | None, begin_s: float) -> None:
+        if wanted.arrivals is None and self._arrivals is not None:
+            self._arrivals = None
+            self._runner.send_message(ARRIVALS, None)
         if wanted.arrivals is not None and (last is None or wanted.arrivals != last.arrivals):
+            self._most_per_s = max(self._most_per_s, wanted.arrivals.rate_per_s)
             at = self._recorder.begin + begin_s
             self._arrivals = (wanted.arrivals, at)
             self._runner.send_message(ARRIVALS, self._expected_arrivals())
@@ -118,6 +136,7 @@ class Spawner:
 
     def _begin_move(self, wanted: Wanted, within_s: float) -> None:
         dispatcher = self._runner._users_dispatcher  # None before the first user
+        self._most_wanted = max(self._most_wanted, wanted.users)
         asked = 0 if dispatcher is None else int(dispatcher.get_current_user_count())
         rate = wanted.spawn_rate_per_s
         if rate is None:
@@ -149,17 +168,24 @@ class Spawner:
     def welcome(self, worker: int, node: str) -> int | None:
         """A worker has come, ``node`` for Locust: it takes the place of a lost one; returns which.
 
-        It learns what the others know, and gets its share of the users.
+        It learns what the others know, and gets its share of the users with ``share_out``.
         """
         lost = self._lanes.take_over(worker, monotonic() + _HANDOVER_S)
+        if lost is not None:
+            unreported = self._most_wanted + math.ceil(self._most_per_s * _UNREPORTED_S)
+            numbers = self._numbers.take_over(worker, lost, self._recorder.started, unreported)
+            self._runner.send_message(LANE, msgspec.to_builtins(numbers), node)
         for kind, told in ((SPREAD, self._spread_s), (RATE, self._rate), (SIZE, self._size)):
             if told is not None:
                 self._runner.send_message(kind, {_SAID[kind]: told}, node)
         if self._arrivals is not None:
             self._runner.send_message(ARRIVALS, self._expected_arrivals(), node)
+        return lost
+
+    def share_out(self) -> None:
+        """Locust has a worker that was welcomed: all get their shares of the users anew."""
         self._tell_shares()
         self.make_up()
-        return lost
 
     def _expected_arrivals(self) -> Any:
         assert self._arrivals is not None

@@ -44,19 +44,24 @@ class Timeline:
         self._reported[worker] = second
         return True
 
-    def add(self, interval: WorkerInterval) -> None:
-        """Take one worker's interval.
+    def add(self, interval: WorkerInterval) -> tuple[int, int] | None:
+        """Take one worker's interval; returns the first and last second before it that are missing, if any.
 
         Reports of a lost worker may come after its loss is known. One whose second has been given
         out is dropped, and so are all that follow it. So are those of a worker that has not joined.
         """
         worker = interval.worker
-        if interval.number != self._reported.get(worker) or interval.number < self._next:
-            return
+        due = self._reported.get(worker)
+        if due is None or interval.number < max(due, self._next):
+            return None
+        interval.missed = interval.number - due
+        if interval.missed and worker in self._ended:
+            return None
         self._waiting[worker].append(interval)
         self._reported[worker] = interval.number + interval.covers
         if interval.final:
             self._ended.add(worker)
+        return (due, interval.number - 1) if interval.missed else None
 
     def lose(self, worker: int) -> None:
         """A worker is gone: wait for it no longer."""
@@ -81,14 +86,18 @@ class Timeline:
             yield group
 
     def _last_of_group(self) -> int | None:
-        """The first second from the next on that no interval goes beyond; None when not reported."""
-        end = self._next
+        """The first second from the next on that no interval goes beyond; None when not reported.
+
+        Seconds that did not arrive from any worker belong to what comes after them.
+        """
+        first = min((waiting[0].number for waiting in self._waiting.values() if waiting), default=None)
+        if first is None:
+            return None
+        end = max(first, self._next)
         while True:
             if any(number <= end for worker, number in self._reported.items() if worker not in self._ended):
                 return None
             found = [part for waiting in self._waiting.values() for part in waiting if part.number <= end]
-            if not found:
-                return None
             reaches = max(end, *(part.number + part.covers - 1 for part in found))
             if reaches == end:
                 return end

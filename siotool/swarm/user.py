@@ -89,14 +89,17 @@ class SocketIOUser(ConnectedUser):
             self._engine.call_ahead(connection, event, arguments, self._due(), timeout, namespace)
             return None
         due = self._due()
-        self._kept_since = max(due, monotonic())
+        if not self._calls:
+            self._kept_since = max(due, monotonic())
+        self._calls += 1
         try:
             answer = self._engine.call(connection, event, arguments, due, timeout, namespace)
         except ClientFailure:
             return None
         finally:
-            self._kept_s += monotonic() - self._kept_since
-            self._kept_since = None
+            self._calls -= 1
+            if not self._calls:
+                self._kept_s += monotonic() - self._kept_since
         self._acknowledged = True
         return answer
 
@@ -299,9 +302,7 @@ class SocketIOUser(ConnectedUser):
     def hold(self) -> None:
         """Stay connected, doing nothing, until the connection ends; then come back."""
         self._class_counts.judged += 1
-        if self._schedule is not None:
-            self._schedule = None
-            self._generator.drop_schedule(self._number)
+        self._hold_on()
         self._connected()
         self._lasting.wait_lost()
         self._connected()

@@ -31,6 +31,7 @@ from siotool.swarm.row_desk import RowPool
 from siotool.swarm.run_clock import SHARED, RunClock
 from siotool.swarm.secret_channel import use_token
 from siotool.swarm.user import SocketIOUser
+from siotool.swarm.user_numbers import LANE, NumberLane
 
 #: Custom messages. A worker is ready: from now on it receives messages.
 READY = "siotool_ready"
@@ -153,7 +154,10 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     hooks.report_to_master.add_listener(report)
     hooks.test_stopping.add_listener(stopping)
     hooks.test_stop.add_listener(lambda **_: generator.finish())
-    runner: Any = counting_runner(environment, config.master_host, config.master_port)
+    runner: Any = counting_runner(
+        environment, config.master_host, config.master_port, generator.results.exception
+    )
+    generator.other_users = lambda: runner.other_users
     locust_output.redact_messages(runner, generator.redaction)
     generator.redaction.announce = lambda digests: runner.send_message(SECRETS, {"digests": digests})
     arriving = ArrivingUsers(runner, generator, config)
@@ -166,7 +170,11 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
         arriving.begin()
 
     runner.start_worker = close_and_move
-    heard = {BEGIN: begin, SPREAD: spread, RATE: rate, SIZE: size, ROWS: rows_came}
+
+    def lane(environment: Environment, msg: Any) -> None:
+        generator.take_numbers(msgspec.convert(msg.data, NumberLane))
+
+    heard = {BEGIN: begin, SPREAD: spread, RATE: rate, SIZE: size, ROWS: rows_came, LANE: lane}
     for kind, listener in heard.items():
         runner.register_message(kind, listener)
     if generator.rows is not None:

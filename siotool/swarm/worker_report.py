@@ -120,6 +120,7 @@ class WorkerInterval(msgspec.Struct):
     ``from_the_future`` arrived before it. ``untimed`` operations lost their times, as the loop was
     blocked while they arrived. ``acknowledged`` are messages that the server has acknowledged: publisher,
     number and audience. ``draining`` marks what came after the parent stopped the run.
+    ``missed`` is how many seconds before it did not arrive, which the parent knows.
     """
 
     worker: int
@@ -137,6 +138,7 @@ class WorkerInterval(msgspec.Struct):
     undated: int = 0
     from_the_future: int = 0
     user_classes: list[UserClass] = []
+    other_users: int = 0
     visits: Visits = Visits()
     exceptions: list[Raised] = []
     absence: list[Presence] = []
@@ -149,6 +151,7 @@ class WorkerInterval(msgspec.Struct):
     draining: bool = False
     remarks: list[Remark] = []
     final: bool = False
+    missed: int = 0
 
 
 def in_parents_time(interval: WorkerInterval, clock: RunClock) -> WorkerInterval:

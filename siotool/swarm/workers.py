@@ -121,11 +121,14 @@ class Workers:
         at, second = self._confirmed.get(worker.number, (0.0, -1))
         return second if at == self.begin else -1
 
-    def admit(self, worker: Worker) -> str:
-        """It is one of the run's from now on; returns Locust's name for it."""
+    def node_of(self, worker: Worker) -> str:
+        """Locust's name for a worker that is ready."""
+        return self._ready[worker.number]
+
+    def admit(self, worker: Worker) -> None:
+        """It is one of the run's from now on."""
         self._workers.append(worker)
         self._runner.admit(self._ready[worker.number])
-        return self._ready[worker.number]
 
     def kill(self) -> None:
         """Kill every process, also those that are stopped."""

@@ -10,7 +10,7 @@ A plan of every constraint, with messages, a profile and fifteen ranges: of sing
 import time
 
 from siotool.plan.inputs import compose, planfile
-from siotool.plan.inputs.figure import Figure, middle
+from siotool.plan.inputs.middles import at_middles
 from siotool.plan.sizing import sizing
 
 PLAN = """
@@ -64,7 +64,7 @@ reconnect_time = "60s"
 def main() -> None:
     """Plan, and print what each plan took."""
     ranges = compose.complete(planfile.decode(PLAN, "bench"))
-    single = ranges.replaced({key: Figure(middle(f.value), f.provenance) for key, f in ranges.numbers()})
+    single = at_middles(ranges)
     sizing.size(ranges, draws=100)  # import what is imported once
     for words, inputs, draws, sensitivities in (
         ("single figures", single, 0, False),

@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from siotool.calibration.design import designed
+from siotool.cli import calibration_options
 from siotool.document.contract import to_json
+from siotool.errors import InputError
 from siotool.plan.evidence.calibrate import calibrate
 from siotool.plan.evidence.calibrated import CalibratedProfile
 from tests.unit.synthetic_server import made_run
@@ -50,15 +53,22 @@ def folder(tmp_path, written):
         pytest.param(
             ["demo", "--calibrate", "-o", "r.xml"], "--calibrate writes no junit", id="a form it lacks"
         ),
-        pytest.param(
-            ["demo", "--calibrate", "--set", "call_event="], "a calibration has calls", id="no calls"
-        ),
         pytest.param(["demo", "--until", "delivery ±5%"], "--until needs --calibrate", id="no calibration"),
         pytest.param(["demo", "--calibrate", "--until", "delivery 5%"], "is not understood", id="no ±"),
         pytest.param(
             ["demo", "--calibrate", "--until", "delivry ±5%"], "did you mean delivery", id="misspelt"
         ),
         pytest.param(["demo", "--calibrate", "--until", "delivery ±0%"], "between 0 and 100", id="nothing"),
+        pytest.param(
+            ["http://h:1", "--calibrate", "--server-pid", "1", "--server-pid", "2"],
+            "--calibrate is of one server, and 2 are loaded",
+            id="two servers",
+        ),
+        pytest.param(
+            ["http://h:1", "http://h:2", "http://h:3", "--calibrate", "--server-pid", "1"],
+            "and 3 are loaded",
+            id="three addresses",
+        ),
     ],
 )
 def test_what_cannot_be_calibrated_is_refused(siotool, arguments, words, tmp_path):
@@ -110,6 +120,20 @@ def test_a_damaged_profile_is_refused(siotool, change, words, folder, written):
     assert words in done.stderr
 
 
+def test_a_suspect_profile_is_taken_only_where_that_is_asked_for(siotool, folder, written):
+    """A calibration that was interrupted, or whose generator was full, was taken as if it had no doubt."""
+    doubted = json.loads(written) | {"valid": "suspect", "doubts": ["a worker had no CPU left (at 9 s)"]}
+    (folder / "calibrated/profile.json").write_text(json.dumps(doubted), encoding="utf-8")
+    arguments = ["plan", "plan.toml", "--from", "calibrated", "--draws=200", "--format=json"]
+    refused = siotool(*arguments, cwd=folder)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "the calibration is suspect: a worker had no CPU left" in " ".join(refused.stderr.split())
+    assert "--accept-suspect" in refused.stderr
+    accepted = siotool(*arguments, "--accept-suspect", cwd=folder)
+    assert accepted.returncode == 0, accepted.stderr
+    assert "a worker had no CPU left (at 9 s)" in json.loads(accepted.stdout)["evidence"]["remarks"]
+
+
 def test_a_profile_stands_alone(siotool, folder):
     done = siotool("plan", "plan.toml", "--from", "calibrated", "--from", "seen", cwd=folder)
     assert done.returncode == 2
@@ -126,3 +150,20 @@ def test_the_schema_is_the_type(golden, schema_of, written):
     assert list(validator.iter_errors(document | {"kind": "run"}))
     del document["memory"]
     assert list(validator.iter_errors(document))
+
+
+def own_events(**events):
+    """The experiment of the built-in scenario, of which events have other names."""
+    names = ("call", "emit", "all", "join", "room")
+    settings = {f"{name}_event": events.get(name, name) for name in names} | {"phases": "[]"}
+    loaded = SimpleNamespace(path=Path("_calibration.py"), user_classes=[])
+    return calibration_options.calibrating(loaded, settings, None, None, [], 1, 1).experiment
+
+
+def test_an_event_set_to_nothing_leaves_its_phases_out():
+    """Trap: rooms were published to by the empty name, and calls waited for answers that never came."""
+    assert "room" in {phase.kind for phase in own_events().phases}
+    for missing in ("join", "room"):
+        assert "room" not in {phase.kind for phase in own_events(**{missing: ""}).phases}
+    with pytest.raises(InputError, match="a calibration has calls"):
+        own_events(call="")

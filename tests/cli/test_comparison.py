@@ -219,6 +219,13 @@ def test_options_before_add_are_no_options_of_it(siotool, run, tmp_path):
     assert not (tmp_path / "reports").exists()
 
 
+def test_a_history_that_nothing_reads_is_refused(siotool, run, tmp_path):
+    """Trap: it was believed to keep the run."""
+    done = siotool("report", run("one"), "--history", tmp_path / "past.sqlite")
+    assert done.returncode == 2
+    assert "siotool history add RUN keeps a run" in done.stderr
+
+
 def test_the_history_is_a_baseline_of_comparable_runs(siotool, run, past):
     after = run("after", cost=3.0, at="2026-02-01T00:00:00+00:00")
     done = siotool("report", after, "--baseline", "history", "--history", past, "--format", "json")

@@ -53,6 +53,11 @@ def test_the_doctor_of_a_lab_asks_only_for_its_needs_and_exits_2_without_them(si
     done = siotool("lab", "doctor", "toxic.toml", cwd=tmp_path, **empty)
     assert done.returncode == 2
     assert "github.com/Shopify/toxiproxy/releases" in " ".join(done.stdout.split())
+    (tmp_path / "fault.toml").write_text('[lab]\n[[fault]]\nat = "1s"\ndo = "latency server-1 5ms"\n')
+    done = siotool("lab", "doctor", "fault.toml", "--format", "json", cwd=tmp_path, **empty)
+    assert "toxiproxy-server" in [one["name"] for one in json.loads(done.stdout)["needs"]], (
+        "as a load test needs"
+    )
     (tmp_path / "python.toml").write_text('[lab]\nruntime = "python"\n')
     assert siotool("lab", "doctor", "python.toml", cwd=tmp_path, **empty).returncode == 0
 

@@ -157,10 +157,44 @@ def test_what_is_wrong_is_refused_before_anything_starts(refused, arguments, sai
     assert said in refused(*arguments)
 
 
-def test_credentials_in_a_url_are_not_even_repeated(refused):
-    said = refused("http://bob:hunter2@localhost")
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        pytest.param("http://bob:hunter2@localhost", "--header", id="a user"),
+        pytest.param("http://bob:hunter2@10.0.0.5", "--header", id="at an address, which is no weight"),
+        pytest.param("bob:hunter2@localhost:3000", "did you mean http://***@localhost:3000?", id="no scheme"),
+        pytest.param("https://h.example/socket.io/?token=hunter2", "socket.io/?***' has a path", id="a path"),
+        pytest.param("ftp://h.example/?token=hunter2", "'ftp://h.example/?***' is not the URL", id="ftp"),
+        pytest.param("http://h.example:x/?token=hunter2", "?***' is not a URL", id="no URL at all"),
+    ],
+)
+def test_credentials_in_a_url_are_not_even_repeated(refused, url, told):
+    said = refused(url)
     assert "hunter2" not in said
-    assert "--header" in said
+    assert told in said
+
+
+@pytest.mark.parametrize("option", ["-o", "--summary", "--comment"])
+def test_a_report_that_nothing_can_be_written_to_is_refused_before_the_load(refused, option):
+    """Trap: it was refused after the load, as wrong usage, and the verdict was lost."""
+    said = refused("demo", option, "nowhere/results.xml")
+    assert f"{option} nowhere/results.xml: nothing can be written there: No such file or directory" in said
+
+
+def test_a_folder_is_no_file_for_a_report(tmp_path):
+    (tmp_path / "here").mkdir()
+    done = siotool("demo", "-o", "here", "--format", "md", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "-o here: nothing can be written there: is a folder" in done.stderr
+
+
+def test_a_history_that_nothing_can_be_added_to_is_refused_before_the_load(tmp_path):
+    (tmp_path / "notes.txt").write_text("precious\n")
+    done = siotool("demo", "--history", "notes.txt", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "notes.txt is no siotool history" in done.stderr
+    assert (tmp_path / "notes.txt").read_text() == "precious\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize(

@@ -97,13 +97,29 @@ def test_stdin_is_a_plan_too(siotool, folder):
     assert json.loads(done.stdout)["change"] == 0
 
 
+MESSAGE = '[workload.messages.news]\nkind = "announce"\nrate = "1/min"\n'
 REFUSED = [
     pytest.param(["a.toml"], "Missing argument", "B.toml", id="one file"),
     pytest.param(["a.toml", "none.toml"], "cannot read the plan file none.toml", "No such file", id="dead"),
     pytest.param(["-", "-"], "both plans are stdin", "at least one file", id="stdin twice"),
     pytest.param(["a.toml", "p.json"], "p.json is JSON", "TOML files", id="a plan that was made"),
     pytest.param(["a.toml", "slip.toml"], "connection", "did you mean connections", id="a slip in a key"),
-    pytest.param(["a.toml", "empty.toml"], "no workload.connections", "--connections", id="no plan"),
+    pytest.param(
+        ["a.toml", "empty.toml"],
+        "empty.toml is no plan: it has no workload.connections and no workload.consumption_rate and no "
+        "server.capacity",
+        "plan init",
+        id="no plan",
+    ),
+    pytest.param(
+        ["half.toml", "a.toml"],
+        "half.toml is no plan: it has no workload.consumption_rate and no server.capacity",
+        "plan init",
+        id="half a plan, which needed 0 servers",
+    ),
+    pytest.param(
+        ["a.toml", "talk.toml"], "talk.toml is no plan: it has no server.capacity", "", id="only messages"
+    ),
     pytest.param(["a.toml", "b.toml", "--format", "pdf"], "html", "md", id="unknown format"),
     pytest.param(["a.toml", "b.toml", "--set", "x=1"], "--set", "o such option", id="unknown flag"),
     pytest.param(["a.toml", "b.toml", "--draws", "1"], "draws", "100", id="too few draws"),
@@ -115,6 +131,9 @@ def test_refuses_before_anything_is_written(siotool, arguments, wrong, expected,
     (folder / "p.json").write_text('{"version": 1}')
     (folder / "slip.toml").write_text(PLAN.replace("connections", "connection"))
     (folder / "empty.toml").write_text("")
+    half = '[workload]\nconnections = "1M"\n'
+    (folder / "half.toml").write_text(half)
+    (folder / "talk.toml").write_text(half + MESSAGE)
     (folder / "diff.txt").write_text("an older one")
     done = siotool("plan", "diff", *arguments, "-o", "diff.txt", cwd=folder)
     assert done.returncode == 2
@@ -186,3 +205,10 @@ def test_a_diff_counts_as_a_plan_does(siotool, tmp_path):
         for name in ("a.toml", "b.toml")
     ]
     assert [found["servers_before"], found["servers_after"]] == plans
+
+
+def test_messages_and_a_network_make_a_plan(siotool, folder):
+    text = '[workload]\nconnections = "1M"\n' + MESSAGE + '[server]\nbandwidth_out = "1Gbit/s"\n'
+    (folder / "c.toml").write_text(text)
+    done = siotool("plan", "diff", "c.toml", "c.toml", "--draws=100", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -5,8 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
+
+from siotool.plan.evidence.verify import Verification
 
 EXAMPLE = Path(__file__).parents[2] / "reports/example/run.jsonl"
+SCHEMA = Path(__file__).parents[2] / "siotool/schemas/verification.json"
 
 
 def planned(siotool, *arguments, cwd):
@@ -80,6 +84,14 @@ def test_a_prediction_is_held_against_the_run(siotool, folder):
         planned(siotool, "--from", "seen", "--verify", "seen", "--format=json", cwd=folder).stdout
     )
     assert {"cpu", "memory", "connections"} <= {check["name"] for check in checked["checks"]}
+    assert {type(check["inside"]) for check in checked["checks"]} == {bool}
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(checked)
+
+
+def test_the_schema_of_a_verification_is_its_type(golden, schema_of):
+    schema = schema_of(Verification, "siotool plan --verify --format json")
+    Draft202012Validator.check_schema(schema)
+    golden("../../siotool/schemas/verification.json", json.dumps(schema, indent=2) + "\n")
 
 
 def test_a_run_that_was_beyond_its_server_is_no_evidence(siotool, folder):

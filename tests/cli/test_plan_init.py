@@ -158,3 +158,54 @@ def test_what_init_never_wrote_is_refused(siotool, table, words, tmp_path):
     (tmp_path / "x.toml").write_text(table)
     done = siotool("plan", "x.toml", cwd=tmp_path)
     assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["--connections", "2M"], "--connections belongs behind init", id="an option of both"),
+        pytest.param(["-f", "mine.toml"], "siotool plan init has no --file", id="an option of plan alone"),
+        pytest.param(["--generators"], "siotool plan init has no --generators", id="a flag"),
+        pytest.param(["--set", "server.processes=4"], "--set belongs behind init", id="a repeatable one"),
+    ],
+)
+def test_what_stands_before_init_is_not_dropped(siotool, arguments, words, tmp_path):
+    """``siotool plan --connections 2M init`` wrote a plan of 100,000 without a word."""
+    done = siotool("plan", *arguments, "init", "big.toml", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_variable_of_plan_is_not_typed_before_init(siotool, tmp_path):
+    done = siotool("plan", "init", "big.toml", cwd=tmp_path, SIOTOOL_PLAN_CONNECTIONS="2M")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        pytest.param("transport.upgrade=no", "transport.upgrade is 'no'; expected true or false", id="no"),
+        pytest.param("transport.upgrade=", "transport.upgrade is ''; expected true or false", id="nothing"),
+        pytest.param(
+            "transport.upgrade=true\nrecovery = true",
+            r"transport.upgrade is 'true\nrecovery = true'; expected true or false",
+            id="a line more, which became a key of its own",
+        ),
+        pytest.param("topology.sticky=True # yes", "topology.sticky is 'True # yes'", id="a comment"),
+    ],
+)
+def test_a_flag_that_is_none_is_refused_by_its_key(siotool, setting, words, tmp_path):
+    """``transport.upgrade=no`` was "not TOML: Invalid value (at line 44, column 11)"."""
+    done = siotool("plan", "init", "my.toml", "--set", setting, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "TOML" not in done.stderr.replace("my.toml", "")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_s_name_adds_no_key(siotool, tmp_path):
+    done = siotool("plan", "init", "a\nb = 1\n#.toml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (written,) = tmp_path.iterdir()
+    assert "b" not in tomllib.loads(written.read_text())

@@ -3,10 +3,16 @@
 import json
 import resource
 from collections.abc import Callable
+from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from siotool.cli.preflight_command import Preflight
+
+SCHEMA = Path(__file__).parents[2] / "siotool/schemas/preflight.json"
 Run = Callable[..., CompletedProcess[str]]
 
 URL = "http://127.0.0.1:3000"
@@ -42,13 +48,34 @@ def test_more_addresses_and_targets_make_more_ports(siotool: Run) -> None:
     assert available(URL, URL) == one
 
 
+def test_users_that_poll_have_two_sockets(siotool: Run) -> None:
+    def needed(*more: str) -> list[int]:
+        done = siotool("preflight", URL, "--users", "100", "--processes", "1", "--format", "json", *more)
+        found = {one["what"]: one["needed"] for one in json.loads(done.stdout)["checks"]}
+        return [found[name] for name in ("open files of a process", "local ports to the target")]
+
+    assert needed() == needed("--transport", "websocket") == [130, 100]
+    assert needed("--transport", "polling") == needed("--transport", "jsonp") == [230, 200]
+    assert needed("--transport-mix", "upgrade=75,polling=25") == [155, 125]
+    done = siotool("preflight", URL, "--transport", "polling", "--format", "text")
+    assert "2 sockets for each user" in done.stdout
+
+
 def test_its_json_has_what_was_asked_and_what_is_there(siotool: Run) -> None:
     done = siotool("preflight", "--users", "50", "--processes", "3", "--format", "json")
     found = json.loads(done.stdout)
-    assert found["wanted"] == {"users": 50, "processes": 3, "sources": 1, "places": 1}
-    assert found["enough"] is True
+    assert found["wanted"] == {"users": 50, "processes": 3, "sources": 1, "places": 1, "sockets": 1.0}
+    assert (found["version"], found["enough"]) == (1, True)
+    assert {one["enough"] for one in found["checks"]} == {True}
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(found)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert found["limits"]["files"] == (None if hard == resource.RLIM_INFINITY else hard)
+
+
+def test_its_schema_is_its_type(golden: Callable[[str, str], None], schema_of: Callable[..., Any]) -> None:
+    schema = schema_of(Preflight, "siotool preflight --format json")
+    Draft202012Validator.check_schema(schema)
+    golden("../../siotool/schemas/preflight.json", json.dumps(schema, indent=2) + "\n")
 
 
 @pytest.mark.parametrize(

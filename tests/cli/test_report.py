@@ -261,11 +261,37 @@ def test_a_name_that_asks_for_no_format_there_is_is_refused(siotool, run, tmp_pa
     assert not (tmp_path / "x.yaml").exists()
 
 
+def test_what_stdout_goes_to_by_another_name_is_added_to(run, tmp_path):
+    """Trap: -o /dev/stdout >> FILE replaced the file."""
+    notes = tmp_path / "notes.md"
+    notes.write_text("precious\n")
+    command = f"{sys.executable} -m siotool report {run('echo')} --format md -o /dev/stdout >> {notes}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode in (0, 4, 5), done.stderr
+    assert notes.read_text().startswith("precious\n")
+    assert len(notes.read_text().splitlines()) > 20
+
+
 def test_a_reader_that_leaves_changes_no_verdict(run):
     command = f"{sys.executable} -m siotool report {run('cut')} | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 5
     assert done.stderr.startswith("siotool: exit 5: ")
+
+
+def test_what_cannot_be_written_after_a_load_changes_no_verdict(run, capsys, tmp_path):
+    from siotool.cli.outcome import conclude
+    from siotool.errors import ExitCode, OutputError
+
+    folder = run("echo")
+    asked = {"keep": True, "output_format": "md", "where": str(tmp_path / "none/x.md")}
+    assert conclude([folder], also=[ExitCode.INTERRUPTED], **asked) == ExitCode.INTERRUPTED
+    said = capsys.readouterr().err
+    assert "cannot write" in said
+    assert said.splitlines()[-1].startswith("siotool: exit 130: ")
+    with pytest.raises(OutputError, match="cannot write"):
+        conclude([folder], **asked)
+    assert (folder / "report.json").exists()
 
 
 def test_reports_are_kept_beside_the_run_for_loadtest(run, capsys):

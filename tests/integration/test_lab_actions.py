@@ -1,5 +1,6 @@
 """What is done to the parts of a lab while it runs: real programs are killed, stopped, started again."""
 
+import json
 import signal
 import socket
 import urllib.request
@@ -36,7 +37,15 @@ class Acting:
 
     def do(self, words: str) -> str:
         """Carry an action out; returns its error."""
+        self.begin(words)
+        return self.end()
+
+    def begin(self, words: str) -> None:
+        """Begin an action."""
         self.process.ask(AskedAction(7, read_action(words, self.lab, "here")))
+
+    def end(self) -> str:
+        """Wait for the end of an action; returns its error."""
         while True:
             for one in self.process.news(1.0):
                 if isinstance(one, EndedProgram):
@@ -58,6 +67,13 @@ class Acting:
             return error.code, ""
         except OSError:  # refused, or cut off by one that ends
             return 0, ""
+
+    def polled(self, server: str, sid: str = "") -> str:
+        """What a client over long polling is answered, whose cookie names a server, over a new connection."""
+        url = f"{self.process.running.urls[0]}/socket.io/?EIO=4&transport=polling{sid and f'&sid={sid}'}"
+        request = urllib.request.Request(url, headers={"cookie": f"lab_server={server}"})
+        with urllib.request.urlopen(request, timeout=20) as response:
+            return str(response.read().decode())
 
     def takes_sessions(self, *names: str) -> bool:
         """Whether it is these who take new sessions; soon, as balancers look at servers now and then."""
@@ -162,6 +178,23 @@ def test_a_drained_server_gets_no_one_new_and_ends_and_is_known_again(acting: Ac
     assert acting.do("drain server-1 over 100ms") == ""
     assert acting.takes_sessions("server-2")
     assert acting.answer("server-1") == (200, "server-2")
+    assert acting.do("start server-1") == ""
+    assert acting.takes_sessions("server-1", "server-2")
+
+
+def test_sessions_over_long_polling_stay_on_a_server_that_drains_until_they_are_closed(
+    acting: Acting,
+) -> None:
+    """All of them broke at once: it listened no more, and the balancer sent them to another server."""
+    if acting.lab.balancer == "none":
+        return
+    opened = [acting.polled("server-1") for _ in range(4)]
+    sessions = [json.loads(one[1:])["sid"] for one in opened]
+    acting.begin("drain server-1 over 3s")
+    told = [acting.polled("server-1", sid).rpartition("\x1e")[2] for sid in sessions]
+    assert told == ["1"] * 4, "each hears that it is closed"
+    assert acting.answer("server-1") == (200, "server-2"), "a new one goes elsewhere"
+    assert acting.end() == ""
     assert acting.do("start server-1") == ""
     assert acting.takes_sessions("server-1", "server-2")
 

@@ -124,6 +124,41 @@ def test_each_task_has_a_turn_and_what_fails_ends_in_4(dry_run: Run, target: Tar
     assert re.fullmatch(r"siotool: exit 4: fail: it is never right \(.*\)", done.stderr.splitlines()[-1])
 
 
+UNCONNECTED = """
+from siotool.swarm.user import SocketIOUser, task
+
+
+class Early(SocketIOUser):
+    def %s
+
+    @task
+    def ask(self):
+        self.call("echo", 1)
+"""
+
+
+@pytest.mark.parametrize(
+    "early",
+    [
+        pytest.param("on_start(self):\n        pass", id="on_start does not connect"),
+        pytest.param("on_start(self):\n        self.emit('x')\n        super().on_start()", id="too early"),
+        pytest.param("auth(self):\n        return {'token': self.call('login')}", id="a login that sends"),
+        pytest.param(
+            "__init__(self, environment):\n        super().__init__(environment)\n        self.emit('x')",
+            id="__init__ sends",
+        ),
+    ],
+)
+def test_what_sends_before_it_is_connected_is_told_so_at_once(
+    dry_run: Run, target: TargetProcess, early: str
+) -> None:
+    """It waited 15 seconds and said that the client could not connect, twice."""
+    done = dry_run(target.url, "--scenario", "early.py", files={"early.py": UNCONNECTED % early})
+    assert done.returncode in (2, 4)
+    assert "super().on_start()" in done.stderr or "while there is no connection" in done.stderr
+    assert "could not connect" not in done.stderr
+
+
 def test_a_refusal_is_shown_and_explained(dry_run: Run, target: TargetProcess) -> None:
     done = dry_run(target.url, "--namespace", "/nowhere")
     assert done.returncode == 3

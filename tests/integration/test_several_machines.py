@@ -339,6 +339,20 @@ def test_a_run_without_its_workers_writes_nothing(start: Any, tmp_path: Path) ->
     assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_run_that_is_ended_while_it_waits_tells_the_machines_that_are_there(
+    distributed: Any, machine: Any, until: Any
+) -> None:
+    """SIGTERM is what a container or a service manager sends: the machines waited for 40 s."""
+    test, port = distributed(2, "demo", "--users", 4)
+    early = machine(port)
+    until(lambda: "joined" in early.said, what="a machine that has joined")
+    test.process.terminate()
+    assert early.finish() == 0
+    done = test.finish()
+    assert done.code == 130, done.stderr
+    assert not (done.folder / "run.jsonl").exists()
+
+
 def test_a_machine_without_a_run_gives_up(machine: Any) -> None:
     port = free_port()
     alone = machine(port, "--wait", "1s")
@@ -360,6 +374,7 @@ def users_at_the_end(done: Any) -> int:
     [
         pytest.param(lambda one: one.workers()[0].kill(), "killed by SIGKILL", id="a worker is killed"),
         pytest.param(lambda one: one.interrupt(), "told to leave", id="Ctrl-C at the machine"),
+        pytest.param(lambda one: one.process.terminate(), "told to leave", id="SIGTERM at the machine"),
     ],
 )
 def test_users_of_a_lost_worker_go_to_the_others(

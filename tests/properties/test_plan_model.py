@@ -12,7 +12,8 @@ from siotool.errors import InputError, SiotoolError
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.inputs.fields import ADAPTERS, FIELDS, MESSAGE_FIELDS, MESSAGE_FLAGS, SECTIONS
-from siotool.plan.inputs.figure import KINDS, Figure, middle
+from siotool.plan.inputs.figure import KINDS, Figure
+from siotool.plan.inputs.middles import at_middles, middle, middles
 from siotool.plan.inputs.ranges import Range
 from siotool.plan.sizing import sizing
 
@@ -101,9 +102,7 @@ def plan_of(*parts, **options):
     """The plan, its ranges (those of a profile) at their middle unless told otherwise."""
     inputs = inputs_of(*parts)
     if not options:
-        inputs = inputs.replaced(
-            {k: msgspec.structs.replace(f, value=middle(f.value)) for k, f in inputs.numbers()}
-        )
+        inputs = at_middles(inputs)
     return sizing.size(inputs, **options)
 
 
@@ -147,11 +146,11 @@ COSTS = tuple(field.key for field in FIELDS if field.key.endswith("_cost") and f
 def scaled(inputs, key, factor):
     figure = inputs.figures[key]
     most = 0.99 if KIND_OF.get(key) == "share" else math.inf
-    return inputs.replaced({key: Figure(min(most, middle(figure.value) * factor), figure.provenance)})
+    return inputs.replaced({key: Figure(min(most, middle(key, figure.value) * factor), figure.provenance)})
 
 
 def fleet_of(inputs):
-    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    values = middles(inputs)
     found = evaluate(inputs, values)
     return found.fleet
 
@@ -232,9 +231,7 @@ def test_quantiles_are_in_order_and_chances_add_up(workload, choices, message, w
 @given(*PLANS)
 def test_a_single_figure_is_a_range_of_no_width(workload, choices, message):
     inputs = inputs_of(workload, choices, message)
-    single = inputs.replaced(
-        {k: msgspec.structs.replace(f, value=middle(f.value)) for k, f in inputs.numbers()}
-    )
+    single = at_middles(inputs)
     value = single.figures["workload.connections"].value
     # so narrow that every draw is this figure to a part in a thousand million
     narrow = Range(value * (1 - 1e-10), None, value * (1 + 1e-10))

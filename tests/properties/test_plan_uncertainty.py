@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from siotool.errors import InputError, UnitError
+from siotool.plan.inputs.distributions import UNBOUNDED, fit
 from siotool.plan.inputs.ranges import Range, Replicates, parse_figure
 from siotool.plan.numbers import Number, divide, maximum, whole
-from siotool.plan.uncertainty.distributions import UNBOUNDED, fit
 from siotool.plan.uncertainty.draws import prepare
 from siotool.plan.uncertainty.outcomes import binding, quantiles, suffices, summary
 from siotool.plan.uncertainty.sensitivity import guess_share, measurements, sobol, tornado

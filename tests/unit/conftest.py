@@ -16,7 +16,8 @@ from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.demand.service import world
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.inputs.fields import field_of
-from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.middles import middles
 from siotool.report.contents import Report
 from siotool.report.gates import Gate
 from siotool.report.join import summarize
@@ -350,7 +351,7 @@ def both_ways(
     The draws move every figure that may be a range on its own, between half and twice what it is.
     """
     inputs = plan_inputs(keys, messages)
-    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    values = middles(inputs)
     single = constraint.limit(msgspec.structs.replace(world(inputs, values), servers=servers))
     random, count = np.random.default_rng(1), 25
     drawn = {}

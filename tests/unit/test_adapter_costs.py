@@ -20,7 +20,10 @@ from siotool.plan.evidence.adapter_laws_seen import laws_seen
 from siotool.plan.evidence.adapter_measure import MeasuredIn, measure_adapter
 from siotool.plan.evidence.calibrated import MachineFigures
 from siotool.plan.evidence.fleet_phases import expected_work, fleet_phases, seen_work
+from siotool.plan.evidence.message_sizes import message_sizes
+from siotool.plan.inputs import planfile
 from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.middles import middle_of
 from siotool.plan.inputs.provenance import Provenance
 from tests.unit.fleets_of_adapters import BACKEND, SERVER, TURNS, cores_of, fleet_of, run_of_fleet
 
@@ -375,3 +378,35 @@ def test_the_profile_is_read_back_as_it_was_written():
     profile = measured("redis")
     assert msgspec.json.decode(msgspec.json.encode(profile), type=type(profile)) == profile
     assert json.loads(msgspec.json.encode(profile))["kind"] == "adapter"
+
+
+def test_a_message_costs_what_its_published_bytes_do():
+    """--from took the plain mean of the sizes: 2.6 ms a message in the place of 20 µs."""
+    text = (
+        '[workload]\nconnections = "10k"\n'
+        '[workload.messages.typing]\nkind = "room"\nrate = "1/s"\nroom_size = "10"\n'
+        '[workload.messages.photo]\nkind = "room"\nrate = "1/d"\nsize = "1MB"\nroom_size = "10"\n'
+    )
+    planned = planfile.decode(text, "plan.toml")
+    profile = measured("redis")
+    rows = dict(zip(profile.server.names, profile.server.replicates, strict=True))
+    rows |= {
+        "receive": [19.9e-6 for _ in rows["receive"]],
+        "adapter_byte": [5.1e-9 for _ in rows["receive"]],
+    }
+    known = msgspec.structs.replace(
+        profile,
+        server=msgspec.structs.replace(profile.server, names=tuple(rows), replicates=list(rows.values())),
+    )
+    sizes = message_sizes(planned)
+    inputs = inputs_of_adapter(known, planned, sizes.published, 1, alone=False)
+    # 19.9 µs + 75.6 B × 5.1 ns, as all servers of a start may be a little faster or slower
+    assert middle_of(inputs, "server.adapter_cost") == pytest.approx(20.285e-6, rel=0.03)
+
+
+def test_the_capacity_is_of_what_is_delivered():
+    """It was of what is published: an echo of 10 kB beside a publish of 100 B made its server a slow one."""
+    inputs = inputs_of_adapter(measured("redis"), Inputs(), 100.0, 1, alone=True, delivered=10_000.0)
+    full = 10_000 / (SERVER["delivery"] + SERVER.get("byte", 0.0) * 10_000)
+    assert middle_of(inputs, "server.capacity") == pytest.approx(full, rel=0.1)
+    assert "messages of 10 kB" in inputs.figures["server.capacity"].provenance.detail

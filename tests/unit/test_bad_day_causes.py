@@ -6,7 +6,7 @@ import pytest
 
 from siotool.faults.planned_fault import FaultStep, PlannedFault
 from siotool.histogram import Histogram
-from siotool.report.bad_day_causes import overflowing_queue, torn_sessions, undrained
+from siotool.report.bad_day_causes import overflowing_queue, torn_sessions
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.runfile import Operation
@@ -40,6 +40,24 @@ def test_without_a_fault_before_it_no_table_is_blamed(make_run):
     assert "table" not in said.partition("A cookie")[0]
     assert torn(make_run, {20: 2}) == []
     assert torn(make_run, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("do", "said"),
+    [
+        ("reload balancer", True),
+        ("restart haproxy", True),
+        ("kill nginx", True),
+        ("drain server-1", False),
+        ("rolling deploy", False),
+        ("kill server-2", False),
+    ],
+)
+def test_the_table_of_a_balancer_is_blamed_only_where_something_was_done_to_the_balancer(make_run, do, said):
+    steps = [FaultStep(t_s=11.2, fault=0, step="do", took_s=0.1)]
+    (found,) = torn(make_run, {12: 30, 13: 20}, [PlannedFault(11.0, do)], steps)
+    assert f"right after '{do}'" in found
+    assert ("in a table loses it" in found) == said
 
 
 def queue(make_run, seconds):
@@ -79,7 +97,7 @@ def test_connects_that_took_whole_seconds_show_a_full_accept_queue(make_run, sec
     assert (found in said[0]) if found else said == []
 
 
-def deploy(make_run, do, lost):
+def deployed(make_run, do, lost, **workload):
     def change(interval):
         if interval.t_s != 21:
             return interval
@@ -90,10 +108,11 @@ def deploy(make_run, do, lost):
         return msgspec.structs.replace(interval, connections=connections, losses=back)
 
     run = make_run(change=change)
-    header = msgspec.structs.replace(run.header, faults=[PlannedFault(20.0, do)])
+    planned = msgspec.structs.replace(run.header.workload, **workload)
+    header = msgspec.structs.replace(run.header, faults=[PlannedFault(20.0, do)], workload=planned)
     steps = [FaultStep(t_s=20.0, fault=0, step="do", took_s=0.5)]
     report = summarize([msgspec.structs.replace(run, header=header, fault_steps=steps)], Planned())
-    return list(undrained(report.faults, 100))
+    return [said for said in report.remarks if "undrained" in said]
 
 
 @pytest.mark.parametrize(
@@ -103,10 +122,19 @@ def deploy(make_run, do, lost):
         ("restart server-1", 30, True),
         ("rolling deploy drained", 90, False),
         ("kill server-1", 90, False),
+        ("restart servers", 90, True),
+        ("restart nginx", 90, False),
+        ("restart primary", 90, False),
         ("rolling deploy", 10, False),
     ],
 )
 def test_a_deploy_that_closes_many_connections_at_once_is_said(make_run, do, lost, said):
-    found = deploy(make_run, do, lost)
+    found = deployed(make_run, do, lost)
     assert bool(found) == said
     assert not said or f"fault 1 ({do}) closed {lost} connections undrained" in found[0]
+
+
+@pytest.mark.parametrize(("lost", "said"), [(30, True), (10, False), (3, False)])
+def test_where_no_number_of_users_is_planned_those_that_were_there_count(make_run, lost, said):
+    """With arrivals or a load shape three lost connections were all clients of a server."""
+    assert bool(deployed(make_run, "rolling deploy", lost, stages=[])) == said

@@ -2,22 +2,26 @@
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
 from siotool.calibration.design import designed
-from siotool.calibration.phase import Phase
+from siotool.calibration.phase import Phase, Timetable
 from siotool.errors import InputError
 from siotool.plan.evidence.calibrate import calibrate
 from siotool.plan.evidence.calibrated import CalibratedProfile
+from siotool.plan.evidence.calibrated_inputs import inputs_of_profile
 from siotool.plan.evidence.curve import CostCurve, CurveShape
 from siotool.plan.evidence.heap import MemoryCourse, fit_memory
 from siotool.plan.evidence.held_out import cores_of, memory_of
-from siotool.plan.evidence.holds import holds_of
+from siotool.plan.evidence.holds import holds_of, whole_hold
 from siotool.plan.evidence.warming_test import still_warming
 from siotool.plan.evidence.wishes import with_wishes
+from siotool.plan.inputs.middles import middle
+from siotool.runfile import End, Interval, Note, Run
 from tests.unit.synthetic_server import SERVER, load_of_phase, made_run
 
 PHASES = designed(100, 2, Random(1).shuffle).phases
@@ -374,3 +378,145 @@ def test_too_few_phases_are_refused() -> None:
 
 def test_the_same_seed_gives_the_same_profile(profile: CalibratedProfile) -> None:
     assert calibrate(made_run(PHASES), PHASES, 1) == profile
+
+
+def on_servers(run: Run, share: float, *names: str) -> Run:
+    """The run, of which servers with these names were sampled, each with a share of CPU and connections."""
+    run.intervals[:] = [
+        msgspec.structs.replace(
+            one,
+            servers={
+                name: msgspec.structs.replace(
+                    use := one.servers["server"],
+                    cpu_cores=share * (use.cpu_cores or 0.0),
+                    files_open=10 + int(share * one.connections.open),
+                )
+                for name in names
+            },
+        )
+        for one in run.intervals
+    ]
+    (server,) = run.header.servers
+    servers = [msgspec.structs.replace(server, name=name) for name in names]
+    run.header = msgspec.structs.replace(run.header, servers=servers)
+    return run
+
+
+def test_one_process_of_four_behind_a_balancer_is_refused() -> None:
+    """Every cost was a quarter of what it is, and nothing was said."""
+    with pytest.raises(InputError, match="hold 25 % of the connections"):
+        calibrate(on_servers(made_run(PHASES), 0.25, "server"), PHASES, 1)
+
+
+def test_several_servers_are_refused_but_not_what_stands_beside_one(profile: CalibratedProfile) -> None:
+    with pytest.raises(InputError, match="2 servers were sampled, and a profile is of one"):
+        calibrate(on_servers(made_run(PHASES), 0.5, "a", "b"), PHASES, 1)
+    run = made_run(PHASES)
+    beside = msgspec.structs.replace(run.header.servers[0], name="nginx", beside=True)
+    run.header = msgspec.structs.replace(run.header, servers=[*run.header.servers, beside])
+    assert calibrate(run, PHASES, 1).costs == profile.costs
+
+
+@pytest.mark.parametrize(
+    ("changes", "doubt"),
+    [
+        pytest.param({"end": End(40.0, "interrupted")}, "ended early, after 40 s: interrupted", id="Ctrl-C"),
+        pytest.param({"end": End(40.0, "workers_lost")}, "workers lost", id="its workers were lost"),
+        pytest.param({"end": None}, "no end: it was cut", id="killed"),
+        pytest.param(
+            {"notes": [Note(9.0, "doubt", "a worker had no CPU left")]}, "(at 9 s)", id="a doubt of the run"
+        ),
+    ],
+)
+def test_a_calibration_with_a_doubt_is_suspect(
+    profile: CalibratedProfile, changes: dict[str, Any], doubt: str
+) -> None:
+    assert (profile.valid, profile.doubts) == ("yes", [])
+    found = calibrate(msgspec.structs.replace(made_run(PHASES), **changes), PHASES, 1)
+    assert found.valid == "suspect"
+    assert any(doubt in said for said in found.doubts)
+
+
+def changed(run: Run, wanted: Callable[[Phase], bool], change: Callable[[Interval], Interval]) -> Run:
+    """The run with other seconds in some of its phases."""
+    table = Timetable(PHASES)
+    run.intervals[:] = [change(one) if wanted(table.at(one.t_s - 0.5)) else one for one in run.intervals]
+    return run
+
+
+def used(one: Interval, **use: Any) -> Interval:
+    server = one.servers["server"]
+    return msgspec.structs.replace(one, servers={"server": msgspec.structs.replace(server, **use)})
+
+
+def with_full_loop(one: Interval) -> Interval:
+    return used(one, cpu_cores=0.6 * (one.servers["server"].cpu_cores or 0.0), loop_utilization=0.99)
+
+
+def with_withheld(one: Interval) -> Interval:
+    (users,) = one.user_classes
+    cheap = used(one, cpu_cores=0.6 * (one.servers["server"].cpu_cores or 0.0))
+    return msgspec.structs.replace(
+        cheap, user_classes=[msgspec.structs.replace(users, offered=100, withheld=30)]
+    )
+
+
+@pytest.mark.parametrize("overload", [with_full_loop, with_withheld])
+def test_phases_that_the_server_did_not_keep_up_with_are_left_out(
+    overload: Callable[[Interval], Interval],
+) -> None:
+    """A full server gathers its work: what it takes of each is less than on one that keeps up."""
+    heavy = max(one.level for one in PHASES)
+    run = changed(
+        made_run(PHASES), lambda one: one.level == heavy and one.kind != "connect" and not one.pilot, overload
+    )
+    found = calibrate(run, PHASES, 1)
+    left_out = [one for one in found.phases if not one.used and one.load["connections"]]
+    assert 3 <= len(left_out) < len(found.phases) / 2
+    assert any("did not keep up with" in said for said in found.remarks)
+    load = load_of_phase(Phase("call", 60, 8.0, rate=9.0, size=300))
+    assert found.curve.cores(load) == pytest.approx(SERVER.cores(load), rel=0.1)
+
+
+def test_users_that_connect_again_are_kept_from_the_rest_on_purpose(profile: CalibratedProfile) -> None:
+    def away(one: Interval) -> Interval:
+        (users,) = one.user_classes
+        return msgspec.structs.replace(
+            one, user_classes=[msgspec.structs.replace(users, offered=100, withheld=60)]
+        )
+
+    run = changed(made_run(PHASES), lambda one: one.kind == "connect", away)
+    assert calibrate(run, PHASES, 1).costs == profile.costs
+
+
+def test_a_server_that_kept_up_with_nothing_is_refused() -> None:
+    run = changed(made_run(PHASES), lambda _: True, lambda one: used(one, loop_utilization=1.0))
+    with pytest.raises(InputError, match="kept up with no phase"):
+        calibrate(run, PHASES, 1)
+
+
+@pytest.mark.parametrize("each", [0.8, 1.25])
+def test_a_server_is_full_when_its_event_loop_is(profile: CalibratedProfile, each: float) -> None:
+    """Threads beside the loop may take CPU too, and a loop that waits takes less than a core."""
+
+    def looped(one: Interval) -> Interval:
+        return used(one, loop_utilization=min(0.9, (one.servers["server"].cpu_cores or 0.0) / each))
+
+    found = calibrate(changed(made_run(PHASES), lambda _: True, looped), PHASES, 1)
+    assert found.costs == profile.costs
+    assert found.loop_cores == pytest.approx(each, rel=0.03)
+    alone, of_loop = (inputs_of_profile(one, 200, 1).figures for one in (profile, found))
+    assert of_loop["server.processes"].value == alone["server.processes"].value == 1
+    assert of_loop["server.process_cores"].value == pytest.approx(min(1.0, each), rel=0.03)
+    more = middle("server.capacity", of_loop["server.capacity"].value) > middle(
+        "server.capacity", alone["server.capacity"].value
+    )
+    assert more is (each > 1)
+
+
+def test_the_hold_of_a_run_is_at_the_pace_that_a_profile_keeps(profile: CalibratedProfile) -> None:
+    slow = made_run([Phase("call", 100, 20.0, 1.0, rate=20.0)], pace=lambda _: 1.3, noise=0.0)
+    hold = whole_hold(slow, profile.usual_pace)
+    assert hold is not None
+    assert hold.pace == pytest.approx(1.3, rel=0.01)
+    assert np.median(cores_of(profile, hold, 300, 1)) == pytest.approx(hold.cores, rel=0.05)

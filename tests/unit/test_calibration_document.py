@@ -15,6 +15,7 @@ from siotool.plan.evidence.calibrated_inputs import inputs_of_profile
 from siotool.plan.evidence.curve import CurveShape
 from siotool.plan.evidence.holds import whole_hold
 from siotool.plan.evidence.wishes import with_wishes
+from siotool.plan.inputs.ranges import Replicates
 from tests.unit.synthetic_server import made_run
 
 PHASES = designed(100, 2, Random(1).shuffle).phases
@@ -134,6 +135,23 @@ def test_a_plan_takes_the_costs_that_there_are(profile, kept, has, lacks):
     assert "server.memory" not in figures
 
 
+def test_what_is_received_costs_its_own_bytes(profile: CalibratedProfile) -> None:
+    """A server that is sent 1 kB and delivers 64 B was charged for 64 received bytes."""
+    count = len(profile.replicates[0])
+    some = msgspec.structs.replace(
+        profile, names=("inbound", "byte_in"), replicates=[[10e-6] * count, [5e-9] * count], costs=[]
+    )
+    alike, apart = (
+        inputs_of_profile(some, 64, 1, received=received).figures["server.inbound_cost"].value
+        for received in (None, 1000)
+    )
+    # 10 µs and 64 × 5 ns, and 1,000 × 5 ns: each as the same start makes it
+    assert isinstance(alike, Replicates)
+    assert isinstance(apart, Replicates)
+    factors = [one / other for one, other in zip(apart.values, alike.values, strict=True)]
+    assert factors == pytest.approx([15e-6 / 10.32e-6] * count)
+
+
 def test_a_cost_that_cannot_be_parted_is_nothing_by_itself(profile: CalibratedProfile) -> None:
     costs = [
         msgspec.structs.replace(one, separable=False, sentence="in step") if one.name == "idle" else one
@@ -147,10 +165,10 @@ def test_a_cost_that_cannot_be_parted_is_nothing_by_itself(profile: CalibratedPr
 
 
 def test_the_hold_of_any_run_is_seen_where_the_server_was_sampled(make_run) -> None:
-    held = whole_hold(make_run())
+    held = whole_hold(make_run(), None)
     assert held is not None
     assert held.cores == pytest.approx(0.4, rel=0.05)
-    assert whole_hold(make_run(server=None)) is None
+    assert whole_hold(make_run(server=None), None) is None
 
 
 def test_how_the_curve_bends_and_at_which_pace_is_said_where_it_is_known(profile: CalibratedProfile) -> None:
@@ -161,3 +179,10 @@ def test_how_the_curve_bends_and_at_which_pace_is_said_where_it_is_known(profile
     said = shown(msgspec.structs.replace(profile, curve=bent, usual_pace=None))
     assert "At little work the server takes up to 0.08 cores more than its parts cost" in said
     assert "At the pace" not in said
+
+
+def test_a_suspect_calibration_says_so_first(profile: CalibratedProfile) -> None:
+    doubted = msgspec.structs.replace(profile, valid="suspect", doubts=["a worker had no CPU left (at 9 s)"])
+    assert "not to be trusted" in document(doubted).headline
+    assert document(doubted).tone == "bad"
+    assert "a worker had no CPU left (at 9 s)" in shown(doubted)

@@ -6,7 +6,8 @@ import pytest
 
 from siotool.calibration.design import LEVELS, Able, designed, own, rounds_within
 from siotool.calibration.phase import Phase, Timetable, decode, encode
-from siotool.runfile import Bytes, Connections, Delivery, Interval, ServerUse, UserClass, WorkerHealth
+from siotool.measured_servers import MeasuredServer, ServerUse
+from siotool.runfile import Bytes, Connections, Delivery, Interval, UserClass, WorkerHealth
 from siotool.swarm.calibration_program import CalibrationProgram
 from siotool.swarm.program import Seen, seen
 
@@ -153,3 +154,18 @@ def test_it_ends_once_enough_is_known() -> None:
     assert program.tick(0.0, []) is not None
     assert program.tick(3.0, []) is not None
     assert program.tick(6.0, []) is None
+
+
+@pytest.mark.parametrize(("cores", "rate"), [(0.5, 20.0), (1.0, 40.0), (4.0, 40.0)])
+def test_a_level_is_of_what_a_server_may_fill_where_that_is_less_than_a_core(
+    cores: float, rate: float
+) -> None:
+    """Under a quota of half a core a level of 0.85 was more than the server has: it did not keep up."""
+    server = [MeasuredServer("server", [1], "pid 1", cores)]
+    pilot = Phase("call", 100, 3.0, 1.0, rate=8.0, pilot=True)
+    program = CalibrationProgram(Timetable([pilot, Phase("call", 100, 6.0, 1.0, level=0.4)]), 1)
+    program.tick(0.0, [])
+    told = [seen(second(end, 0.08).interval, 0.0, [], server) for end in (2.0, 3.0)]
+    then = program.tick(3.0, told)
+    assert then is not None
+    assert then.rate == pytest.approx(rate)

@@ -6,10 +6,13 @@ import msgspec
 import pytest
 
 from siotool.errors import RunFileError
-from siotool.report.capacity_figures import capacity_of
+from siotool.report.capacity_figures import capacity_of, unlike_searches
+from siotool.report.capacity_tables import capacity_sentence
+from siotool.report.join import summarize
+from siotool.report.planned import Planned
 from siotool.runfile import VERSION, End, Header, Run
 from siotool.runs.reading import read
-from siotool.searched import FoundCapacity, Hold
+from siotool.searched import LOWEST_FAILED, FoundCapacity, Hold
 from siotool.workload import Target, Workload
 
 HEADER = Header(
@@ -98,3 +101,35 @@ def test_a_search_without_an_upper_end_leaves_the_joined_one_open() -> None:
 def test_searches_of_unlike_axes_and_runs_without_a_search_have_no_capacity() -> None:
     assert capacity_of([run_with(None)]) is None
     assert capacity_of([run_with(KNOWN), run_with(msgspec.structs.replace(KNOWN, search="rate"))]) is None
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["the one that failed comes first", "it comes last"])
+def test_a_lowest_load_that_failed_in_one_of_several_searches_failed_whatever_their_order(order: int) -> None:
+    """The last search alone decided, and the same two runs passed or failed by their order."""
+    fine = msgspec.structs.replace(KNOWN, why="the interval is as narrow as wanted", complete=True)
+    none = msgspec.structs.replace(fine, why=LOWEST_FAILED, low=0, high=20, value=None)
+    passed = run_with(fine)
+    passed.holds = [msgspec.structs.replace(HELD, load=10), HELD]
+    failed = run_with(none)
+    failed.holds = [msgspec.structs.replace(HELD, load=20, outcome="failed", gate="lost > 1%")]
+    found = capacity_of([passed, failed][::order])
+    assert found is not None
+    assert (found.why, found.low, found.high) == (LOWEST_FAILED, 0, 60)
+    said = capacity_sentence(found)
+    assert said.startswith("the lowest load, 20 connections, failed 'lost > 1%' already")
+    # also beside one that found no upper end
+    passed.capacity = msgspec.structs.replace(fine, high=None, value=None)
+    found = capacity_of([passed, failed][::order])
+    assert found is not None
+    assert capacity_sentence(found) == said
+
+
+def test_runs_that_searched_along_different_axes_are_told_to_have_no_capacity_in_common() -> None:
+    users, rate = run_with(KNOWN), run_with(msgspec.structs.replace(KNOWN, search="rate"))
+    rate.header = msgspec.structs.replace(HEADER, run="b")
+    (said,) = unlike_searches([users, run_with(None), rate])
+    assert said.startswith("the runs searched along different axes (--search rate, users)")
+    assert not list(unlike_searches([users, users, run_with(None)]))
+    report = summarize([users, rate], Planned())
+    assert report.capacity is None
+    assert said in report.remarks

@@ -3,12 +3,14 @@
 import msgspec
 import pytest
 
+from siotool.cli.outcome import rendered
+from siotool.document.document import Sentence, Table
 from siotool.measured_servers import ServerUse
 from siotool.report.capacity_figures import CapacityFigures, HoldFigures, capacity_of
-from siotool.report.capacity_tables import LOWEST_FAILED, capacity, capacity_sentence
+from siotool.report.capacity_tables import capacity, capacity_sentence
 from siotool.report.limiting_resource import limiting_resource
 from siotool.runfile import Bytes
-from siotool.searched import FoundCapacity, Hold
+from siotool.searched import LOWEST_FAILED, FoundCapacity, Hold
 
 FOUND = CapacityFigures(
     search="users",
@@ -23,6 +25,8 @@ FOUND = CapacityFigures(
     seconds=240.0,
     complete=True,
     why="the interval is narrow enough",
+    servers=1,
+    servers_how="as many as were sampled",
     holds=[],
 )
 HOLD = HoldFigures(
@@ -90,6 +94,27 @@ HOLD = HoldFigures(
             "this server holds messages of 2 kB of this workload, 1.9 kB to 2.1 kB",
             id="sizes",
         ),
+        pytest.param(
+            {"servers": 4},
+            "these 4 servers hold 18,400 connections of this workload, 17,900 to 18,900 with 95 % "
+            "confidence, 4,600 each; the event loop is what runs out",
+            id="a fleet, and what one of it holds",
+        ),
+        pytest.param(
+            {"servers": 4, "value": None, "high": None, "limited_by": "bound"},
+            "at least 17,900 connections of this workload, with 95 % confidence, 4,475 each;",
+            id="a fleet, at least",
+        ),
+        pytest.param(
+            {"servers": 4, "unit": "per_s", "search": "rate", "value": 8.0, "low": 7.0, "high": 9.0},
+            "hold 8 operations/s of each user of this workload, 7 to 9 with 95 % confidence; the",
+            id="what each user does is not shared out",
+        ),
+        pytest.param(
+            {"servers": None, "servers_how": "2 addresses were loaded"},
+            "runs out; how much one of them holds is not known: 2 addresses were loaded",
+            id="servers that nobody counted",
+        ),
     ],
 )
 def test_what_a_search_found_is_one_sentence(changes, said):
@@ -121,6 +146,16 @@ def test_the_loads_are_a_table_and_a_chart(make_run, reported):
     assert said.text.endswith("The search took 4 min.")
     none = msgspec.structs.replace(FOUND, holds=[])
     assert len(capacity(msgspec.structs.replace(report, capacity=none)).blocks) == 1
+
+
+def test_holds_that_showed_nothing_have_a_table_and_no_chart(make_run, reported):
+    """Of two loads beyond the generator the report of a search ended in a bug."""
+    nothing = msgspec.structs.replace(HOLD, outcome="generator", blocks=0, doubts=["no CPU was left"])
+    for holds in ([nothing, nothing], [nothing, HOLD], [HOLD, msgspec.structs.replace(HOLD, allowed=0.0)]):
+        found = msgspec.structs.replace(FOUND, low=0.0, value=None, high=None, holds=holds)
+        report = msgspec.structs.replace(reported(make_run(), {}), capacity=found)
+        assert [type(block) for block in capacity(report).blocks] == [Sentence, Table]
+        assert "not known" in rendered(report, "html")
 
 
 def searched(make_run, **use):

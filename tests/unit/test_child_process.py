@@ -1,9 +1,11 @@
 """A child that says a line when it is ready, and others later."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
+from siotool import child_process
 from siotool.child_process import ChildProcess
 from siotool.errors import TargetError
 
@@ -52,3 +54,28 @@ sys.stdin.read()
 def test_a_child_that_does_not_start_is_said_with_its_last_words(code: str, words: str) -> None:
     with pytest.raises(TargetError, match=words):
         child(code).start(20)
+
+
+@pytest.mark.parametrize("tidies", [True, False])
+def test_a_child_that_reads_no_input_is_asked_by_a_signal_before_it_is_killed(
+    tidies: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lab that was still starting left its data behind."""
+    mark = tmp_path / "tidied"
+    if not tidies:
+        monkeypatch.setattr(child_process, "_LAST_S", 0.1)
+    one = child(
+        f"""
+import pathlib, signal, sys
+def end(*_):
+    pathlib.Path({str(mark)!r}).touch()
+    sys.exit()
+signal.signal(signal.SIGTERM, end if {tidies} else signal.SIG_IGN)
+print('{{}}', flush=True)
+signal.pause()
+"""
+    )
+    assert one.start(20) == {}
+    one.stop(timeout=0.1)
+    assert not one.started
+    assert mark.exists() == tidies

@@ -20,19 +20,28 @@ FAR = Distributed(4, "10.0.0.5", 5557, "t" * 40, 300.0, False)
 def written(capsys, tmp_path: Path):
     """The manifest for Kubernetes of ``siotool loadtest`` with arguments, as the run's container sees it."""
 
-    def write(*arguments: str, urls=("http://chat:3000",), scenario=Path("chat.py"), far=FAR, users=8000):
+    def write(
+        *arguments: str,
+        urls=("http://chat:3000",),
+        scenario=Path("chat.py"),
+        far=FAR,
+        users=8000,
+        kind="kubernetes",
+    ):
         with pytest.raises(typer.Exit):
             containers.instead(
-                "kubernetes",
+                kind,
                 None,
                 Loaded().get("loadtest"),
-                [*urls, "--distributed", "--expect-workers=4", "--manifest", "kubernetes", *arguments],
+                [*urls, "--distributed", "--expect-workers=4", "--manifest", kind, *arguments],
                 read(urls),
                 far,
                 scenario,
                 users,
             )
         resources = [*yaml.safe_load_all(capsys.readouterr().out)]
+        if kind == "compose":
+            return resources[0]["services"]["run"]
         run = next(one for one in resources if one["kind"] == "Job")["spec"]["template"]["spec"]
         secrets = [one for one in resources if one["kind"] == "Secret"]
         return run["containers"][0]["args"], secrets[0]["stringData"], secrets[1:]
@@ -138,3 +147,35 @@ def test_what_no_container_has_is_refused(written, arguments, changed, message):
 def test_an_image_alone_is_refused():
     with pytest.raises(InputError, match="--image is named by a manifest"):
         containers.instead(None, "siotool", None, [], read(["demo"]), None, Path("chat.py"), 1)
+
+
+@pytest.mark.parametrize(("users", "megabytes"), [(8000, "160M"), (0, None)])
+def test_workers_ask_for_memory_by_the_number_of_users_where_that_is_known(capsys, users, megabytes):
+    with pytest.raises(typer.Exit):
+        containers.instead(
+            "kubernetes",
+            None,
+            Loaded().get("loadtest"),
+            ["http://chat:3000", "--manifest", "kubernetes"],
+            read(["http://chat:3000"]),
+            FAR,
+            Path("chat.py"),
+            users,
+        )
+    jobs = [one for one in yaml.safe_load_all(capsys.readouterr().out) if one["kind"] == "Job"]
+    container = jobs[1]["spec"]["template"]["spec"]["containers"][0]
+    assert container["resources"]["requests"].get("memory") == megabytes
+
+
+def test_a_file_that_its_owner_alone_may_read_is_no_file_for_compose(written, tmp_path: Path):
+    """It is mounted as it is, and the image has a user of its own: the run ended while all workers waited."""
+    rows = tmp_path / "rows.csv"
+    rows.write_text("name\nada\n")
+    rows.chmod(0o640)
+    with pytest.raises(InputError, match="may not be read by others") as error:
+        written("--users-file", str(rows), kind="compose")
+    assert f"chmod o+r {rows}" in error.value.hint
+    assert written("--users-file", str(rows))
+    rows.chmod(0o644)
+    run = written("--users-file", str(rows), kind="compose")
+    assert run["volumes"][-1]["source"] == str(rows)

@@ -40,6 +40,7 @@ CHAT = Deployed(
     ],
 )
 PLAIN = msgspec.structs.replace(CHAT, variables={}, files=[], image="siotool")
+UNKNOWN = msgspec.structs.replace(PLAIN, worker_megabytes=None)
 
 
 def resources(deployed):
@@ -64,7 +65,9 @@ def test_the_dockerfile_is_what_the_template_makes(golden):
 
 
 @pytest.mark.parametrize("version", ["1.29", "1.33", "1.36"])
-@pytest.mark.parametrize("deployed", [CHAT, PLAIN], ids=["with files and secrets", "plain"])
+@pytest.mark.parametrize(
+    "deployed", [CHAT, PLAIN, UNKNOWN], ids=["with files and secrets", "plain", "any number of users"]
+)
 def test_kubernetes_takes_every_resource(deployed, version):
     for resource in of_kubernetes(deployed):
         kubernetes_validate.validate(resource, version, strict=True)
@@ -81,6 +84,18 @@ def test_a_run_is_tried_once_and_a_lost_worker_ends_no_other():
     run, workers = found["Job", "siotool-chat"]["spec"], found["Job", "siotool-chat-workers"]["spec"]
     assert run["backoffLimit"] == 0
     assert (workers["completions"], workers["parallelism"], workers["backoffLimitPerIndex"]) == (8, 8, 0)
+
+
+def test_workers_of_an_unknown_number_of_users_have_no_limit_of_memory():
+    """200 MB were asked for, as if there were none, and the cluster killed the workers."""
+
+    def memory(deployed):
+        job = resources(deployed)["Job", "siotool-chat-workers"]["spec"]["template"]["spec"]
+        asked = job["containers"][0]["resources"]
+        return asked["requests"], asked.get("limits")
+
+    assert memory(PLAIN) == ({"cpu": "1", "memory": "575M"}, {"memory": "1150M"})
+    assert memory(UNKNOWN) == ({"cpu": "1"}, None)
 
 
 def test_what_may_be_secret_stands_in_secrets_alone():

@@ -37,3 +37,13 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     monkeypatch.setattr(vl_convert, "javascript_bundle", lambda entry: "made")
     assert vega.bundle().startswith("made")
+
+
+def test_a_user_without_a_home_has_a_page_too(monkeypatch):
+    def nobody():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(vega.Path, "home", nobody)
+    monkeypatch.setattr(vl_convert, "javascript_bundle", lambda entry: "made")
+    assert vega.bundle().startswith("made")

@@ -72,6 +72,21 @@ def test_a_log_axis_stands_on_whole_decades(low, high, ticks):
     assert all(math.log10(end) % 1 == pytest.approx(0) for end in y["scale"]["domain"])
 
 
+@pytest.mark.parametrize("points", [[], [(0.0, 1.0), (10.0, 2.0)]], ids=["no points", "a point at 0"])
+def test_a_log_axis_without_a_place_for_its_begin_is_drawn_evenly(points):
+    """A search whose holds showed nothing had a chart without a load, and its report ended in a bug."""
+    chart = Chart("a", "a", Axis("count", low=0.0, log=True), Axis("factor"), [Curve("a", points, "dots")])
+    drawn = spec(chart)
+    alt.LayerChart.from_dict(drawn)
+    assert drawn["layer"][0]["encoding"]["x"]["scale"]["type"] == "linear"
+
+
+def test_a_log_axis_holds_what_is_above_zero():
+    curve = Curve("a", [(0.0, -1.0), (1.0, 3.0)])
+    y = spec(Chart("a", "a", Axis("clock"), Axis("factor", log=True), [curve]))["layer"][0]["encoding"]["y"]
+    assert y["scale"]["domain"] == pytest.approx([1, 10])
+
+
 def test_a_rule_does_not_stretch_the_axis_to_zero():
     """A curve of fleets from 3 to 8 was drawn from 0, as the rules beside it said nothing of their scale."""
     chart = Chart(

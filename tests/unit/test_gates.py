@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siotool.errors import GateError
+from siotool.report.gate_metrics import OPS
 from siotool.report.gates import parse
 from siotool.report.join import summarize
 from siotool.report.judging import judge
@@ -268,3 +269,10 @@ def test_a_percentile_that_nobody_answered_passes_no_gate_beyond_the_timeout(
     assert verdict.outcome == outcome
     if outcome == "failed":
         assert verdict.reason.endswith("; at least, as no answer came")
+
+
+def test_the_paper_on_gates_names_every_operation():
+    paper = (Path(__file__).parents[2] / "docs/gates.md").read_text(encoding="utf-8")
+    (line,) = [line for line in paper.splitlines() if line.startswith("- `PERCENTILE` is")]
+    said = line.partition("`OP` is ")[2].partition("(checks")[0]
+    assert set(re.findall("`([a-z]+)`", said)) == set(OPS)

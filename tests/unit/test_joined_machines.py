@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from siotool.errors import GeneratorError
-from siotool.swarm.load_limits import MachineLimits
+from siotool.swarm.load_limits import MachineLimits, WantedLoad
 from siotool.swarm.machines import joined_machines
 from siotool.swarm.machines import machine_messages as messages
 from siotool.swarm.machines.joined_machines import JoinedMachines, RemoteWorker
@@ -45,9 +45,12 @@ def joining(
     return Joining(describe("box", processes), versions() | changed, kernel, own, sources=1, spare=spare)
 
 
-def run_of(expected: int, *addresses: str, users: int = 0) -> tuple[JoinedMachines, Runner]:
+def run_of(
+    expected: int, *addresses: str, users: int = 0, sockets: float = 1.0
+) -> tuple[JoinedMachines, Runner]:
     runner = Runner()
-    return JoinedMachines(runner, expected, addresses or ("10.0.0.1",), users, places=1), runner
+    wanted = WantedLoad(users, expected, sockets=sockets)
+    return JoinedMachines(runner, addresses or ("10.0.0.1",), wanted), runner
 
 
 def ready(
@@ -140,7 +143,7 @@ def test_a_machine_that_comes_late_takes_the_place_of_a_lost_worker_once_it_know
     ready(machines, runner, "a", 3)
     came = begin(machines)
     runner.hear(messages.ENDED, WorkerEnding(1, "killed by SIGKILL"), "a")
-    ready(machines, runner, "b", 2)
+    runner.hear(messages.JOIN, joining(2), "b")
     assert "it has 2 workers, and the run waits for 1" in runner.sent[-1][1]["message"]
     runner.hear(messages.JOIN, joining(siotool="0.0.9"), "b")
     assert "it has siotool 0.0.9, this run" in runner.sent[-1][1]["message"]
@@ -162,6 +165,28 @@ def test_a_machine_without_room_for_the_users_of_a_lost_worker_is_told_so() -> N
     runner.hear(messages.JOIN, joining(limits=MachineLimits(files=1000)), "b")
     assert runner.sent[-1][0] == messages.REFUSED
     assert "open files of a process: 1,530 needed, 1,000 here" in str(runner.sent[-1][1])
+
+
+def test_a_spare_machine_without_room_for_the_users_that_can_come_to_it_is_told_so() -> None:
+    """It may have more workers than the run, and joins before or after it began: it was never looked at."""
+    for begun in (False, True):
+        machines, runner = run_of(2, users=3000)
+        if begun:
+            ready(machines, runner, "a", 2)
+            begin(machines)
+        few, enough = MachineLimits(files=1529), MachineLimits(files=1530)
+        runner.hear(messages.JOIN, joining(8, limits=few, spare=True), "s")
+        assert runner.sent[-1][0::2] == (messages.REFUSED, "s")
+        assert "open files of a process: 1,530 needed, 1,529 here" in str(runner.sent[-1][1])
+        runner.hear(messages.JOIN, joining(8, limits=enough, spare=True), "t")
+        assert runner.sent[-1][0::2] == (messages.JOINED, "t")
+
+
+def test_users_that_poll_need_two_sockets_each_on_every_machine() -> None:
+    machines, runner = run_of(1, users=100, sockets=2.0)
+    runner.hear(messages.JOIN, joining(limits=MachineLimits(ports=199)), "a")
+    with pytest.raises(GeneratorError, match="local ports to the target: 200 needed, 199 here"):
+        machines.check_room()
 
 
 def test_a_spare_machine_makes_no_load_until_workers_are_lost_and_then_as_much_as_they() -> None:
@@ -253,6 +278,67 @@ def test_a_machine_that_is_silent_before_the_run_makes_room_and_is_turned_away(
     assert runner.sent[-1][0::2] == (messages.REFUSED, "a")
     machines.wait(0.0)
     assert [one.node for one in machines] == ["b"]
+
+
+def test_a_machine_whose_place_nobody_has_taken_goes_on_after_a_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The run's own process may have been held up: then every machine seems to have been silent."""
+    now = 100.0
+    monkeypatch.setattr(joined_machines, "monotonic", lambda: now)
+    machines, runner = run_of(3)
+    ready(machines, runner, "a", 2)
+    ready(machines, runner, "b", 1)
+    ready(machines, runner, "s", 1, spare=True)
+    now += 20.0
+    for node in ("a", "b"):
+        runner.hear(messages.CLOCK, ClockQuestion(25.0, 0.001), node)
+    machines.wait(0.0)
+    assert [one.node for one in machines] == ["a", "b", "s"]
+    now += 20.0
+    runner.hear(messages.CLOCK, ClockQuestion(45.0, 0.001), "s")
+    assert [kind for kind, _, _ in runner.sent if kind == messages.REFUSED] == []
+    came = begin(machines)
+    runner.hear(messages.ENDED, WorkerEnding(2, "exit 1"), "b")
+    now += 20.0
+    runner.hear(messages.CLOCK, ClockQuestion(65.0, 0.001), "s")
+    assert [one.number for one in came] == [3]
+
+
+def test_a_machine_that_is_not_known_any_more_is_told_so() -> None:
+    """It was left without an answer, and waited for one for 40 s."""
+    machines, runner = run_of(1)
+    runner.hear(messages.CLOCK, ClockQuestion(5.0, 0.001), "a")
+    assert runner.sent[-1][0::2] == (messages.REFUSED, "a")
+    assert machines.processes == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        pytest.param(
+            {"versions": {"siotool": "9.0", "locust": "9.0"}, "host": "box"},
+            "it has siotool 9.0",
+            id="another",
+        ),
+        pytest.param(
+            {"versions": "9.0"}, "it has siotool of an unknown version", id="versions in another way"
+        ),
+        pytest.param(None, "it has siotool of an unknown version", id="nothing"),
+        pytest.param({"versions": versions()}, "is not understood", id="the same, and no machine"),
+    ],
+)
+def test_a_machine_that_speaks_in_another_way_is_told_why_it_is_refused(said: Any, message: str) -> None:
+    """A later version may say other things of itself: it had no answer at all."""
+    machines, runner = run_of(1)
+    told: list[str] = []
+    machines.say = told.append
+    runner.listeners[messages.JOIN](environment=None, msg=SimpleNamespace(data=said, node_id="box_17"))
+    ((kind, refusal, node),) = runner.sent
+    assert (kind, node) == (messages.REFUSED, "box_17")
+    assert message in refusal["message"]
+    assert refusal["hint"] == "install the same siotool on all machines"
+    assert told == [f"box was refused: {refusal['message']}"]
 
 
 def test_more_users_than_a_machine_has_room_for_are_refused_by_its_name() -> None:

@@ -1,11 +1,16 @@
 """What a lab may be, and the configuration files that are made of it."""
 
+import os
+import pwd
+import re
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from siotool.cli import lab_options
+from siotool.cli.fleet_loads import left_out
 from siotool.errors import InputError, OutputError
 from siotool.lab import backends, needs, packages, tools
 from siotool.lab.lab import Lab
@@ -15,6 +20,7 @@ from siotool.lab.lab_process import LabProcess
 from siotool.lab.lab_program import LabProgram
 from siotool.lab.lab_servers import server_programs
 from siotool.lab.ports import free_ports
+from siotool.lab.running_program import RunningProgram
 from siotool.yaml_template import filled
 
 
@@ -95,6 +101,14 @@ replay = "nothing"
         pytest.param(
             "[lab]\nrecovery = 120", "recovery is a number; expected a time", id="time without unit"
         ),
+        pytest.param(
+            '[lab]\nbalancer = "nginx"\nidle-timeout = 5',
+            "a number; expected a time | write idle-timeout =",
+            id="idle",
+        ),
+        pytest.param(
+            "[lab]\nbehind = 1\nwitness = true", "Socket.IO 2 does not tell what it sends", id="behind"
+        ),
         pytest.param('[lab]\nrecovery = "2kB"', "chat.toml, line 2: recovery", id="no time"),
         pytest.param('[lab]\nrecovery = "48h"', "recovery of 172800 s is out of range", id="too long"),
         pytest.param("[lab]\ntick-rate = -1", "tick-rate is out of range", id="rate"),
@@ -152,6 +166,16 @@ def test_the_examples_are_labs():
     }
 
 
+def test_the_file_in_the_documentation_is_a_lab(tmp_path):
+    """What excludes another key stands there as a comment: as printed it was refused."""
+    page = (Path(__file__).parents[2] / "docs/lab.md").read_text()
+    (text,) = re.findall(r"## The file\n\n```toml\n(.*?)```", page, re.DOTALL)
+    file = written(tmp_path, text)
+    assert lab_options.read(file, {}).store == "postgres"
+    keys = {line.removeprefix("# ").partition(" =")[0] for line in text.splitlines() if " = " in line}
+    assert keys == set(lab_options._WORDS)
+
+
 def test_labs_are_told_apart_by_all_but_their_ports():
     whole = Lab(servers=2, adapter="redis", balancer="nginx", tls=True, recovery_s=120.0, port=3000)
     words = "lab of 2 node, adapter redis, balancer nginx, sticky cookie, tls, recovery 120 s"
@@ -164,6 +188,24 @@ def test_labs_are_told_apart_by_all_but_their_ports():
 def test_a_flag_that_is_wrong_is_named():
     with pytest.raises(InputError, match="--recovery"):
         lab_options.read(None, {"recovery": "soon"})
+
+
+def test_what_is_not_measured_with_an_adapter_is_said():
+    """Only balancer and TLS were."""
+    lab = Lab(
+        adapter="redis",
+        balancer="nginx",
+        tls=True,
+        store="couchdb",
+        replica=True,
+        toxics=True,
+        witness=True,
+        tick_rate=1.0,
+    )
+    words = ["balancer nginx", "tls", "store couchdb", "replica", "toxics", "witness", "tick-rate"]
+    assert left_out(lab) == words
+    assert left_out(Lab(adapter="redis", behind=1, accept_queue=8)) == ["behind", "accept-queue"]
+    assert left_out(Lab(adapter="redis", recovery_s=1.0, servers=3)) == []
 
 
 @pytest.mark.parametrize(
@@ -377,3 +419,53 @@ def test_an_idle_timeout_may_be_shorter_than_a_second(balancer, tmp_path):
     balancer_program(lab, tmp_path, 20_000, SERVERS, None)
     written = "".join(file.read_text() for file in tmp_path.iterdir() if file.is_file())
     assert " 400ms" in written
+
+
+@pytest.mark.parametrize("sticky", ["cookie", "address", "none"])
+@pytest.mark.parametrize("balancer", ["nginx", "haproxy"])
+def test_a_server_that_is_taken_out_keeps_its_sessions_and_gets_no_new_one(
+    balancer, sticky, tmp_path, golden, monkeypatch
+):
+    """Its sessions over long polling went to another server at once, which does not know them."""
+    monkeypatch.setattr("resource.getrlimit", lambda _what: (20_000, 20_000))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    lab = Lab(servers=2, balancer=balancer, sticky=sticky)
+    balancer_program(lab, tmp_path, 20_000, SERVERS, None, {"server-2"})
+    (file,) = (path for path in tmp_path.iterdir() if path.is_file())
+    text = file.read_text()
+    assert "disabled" not in text
+    if sticky == "cookie":
+        golden(f"lab/{file.stem}-cookie-out{file.suffix}", text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("out", [(), ("server-2",), ("server-1", "server-2")])
+@pytest.mark.parametrize("sticky", ["cookie", "address", "table", "none"])
+@pytest.mark.parametrize(
+    ("balancer", "check"), [("nginx", ("-t", "-p", ".", "-c")), ("haproxy", ("-c", "-f"))]
+)
+def test_a_balancer_takes_its_configuration(balancer, check, sticky, out, tmp_path):
+    program = tools.path_of(balancer)
+    if not program or (balancer, sticky) == ("nginx", "table"):
+        pytest.skip(f"no {balancer} here" if not program else "nginx has no table")
+    lab = Lab(servers=2, balancer=balancer, sticky=sticky)
+    balancer_program(lab, tmp_path, free_ports(1)[0], SERVERS, None, out)
+    (file,) = (path for path in tmp_path.iterdir() if path.is_file())
+    done = subprocess.run([program, *check, file.name], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+# ── programs ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts programs as somebody else")
+def test_a_program_runs_as_a_user_whose_group_has_another_name(tmp_path):
+    """Trap: the group of nobody is nogroup on Debian; the lab ended with a KeyError."""
+    program = LabProgram(
+        name="who", role="backend", command=["id", "-g"], folder=tmp_path, port=0, user="nobody"
+    )
+    running = RunningProgram(program, tmp_path / "who.log")
+    running.process.wait(20)
+    running.ask_to_end()
+    running.end(0.0)
+    assert int((tmp_path / "who.log").read_text()) == pwd.getpwnam("nobody").pw_gid

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from siotool.swarm.load_limits import (
     MachineLimits,
     WantedLoad,
     checks,
+    most_that_fit,
     shortage,
 )
 from siotool.swarm.own_limits import read_limits
@@ -36,6 +38,29 @@ from siotool.swarm.own_limits import read_limits
         pytest.param(WantedLoad(941, 2), MachineLimits(files_left=1000), False, id="and one more"),
         pytest.param(WantedLoad(28_232, 1), MachineLimits(ports=28_232), True, id="a port for each user"),
         pytest.param(WantedLoad(28_233, 1), MachineLimits(ports=28_232), False, id="and none for the next"),
+        pytest.param(
+            WantedLoad(485, 1, sockets=2.0),
+            MachineLimits(files=1000),
+            True,
+            id="two files for each user that polls",
+        ),
+        pytest.param(
+            WantedLoad(486, 1, sockets=2.0), MachineLimits(files=1000), False, id="and one user more"
+        ),
+        pytest.param(WantedLoad(100, 1, sockets=1.1), MachineLimits(ports=110), True, id="ports of a mix"),
+        pytest.param(WantedLoad(100, 1, sockets=1.1), MachineLimits(ports=109), False, id="one port less"),
+        pytest.param(
+            WantedLoad(51, 1, sockets=2.0),
+            MachineLimits(tracked_left=100),
+            False,
+            id="the filter follows both",
+        ),
+        pytest.param(
+            WantedLoad(486, 1, sockets=2.0),
+            MachineLimits(files_left=1000),
+            False,
+            id="the machine opens both",
+        ),
         pytest.param(
             WantedLoad(56_464, 1, sources=2),
             MachineLimits(ports=28_232),
@@ -136,9 +161,10 @@ def test_all_that_is_short_is_told_at_once() -> None:
     st.integers(1, 100),
     st.integers(100, 10**6),
     st.integers(0, 65535),
+    st.floats(1, 2),
 )
-def test_what_the_remedies_say_is_enough(users, processes, sources, files, ports) -> None:
-    wanted = WantedLoad(users, processes, sources)
+def test_what_the_remedies_say_is_enough(users, processes, sources, files, ports, sockets) -> None:
+    wanted = WantedLoad(users, processes, sources, sockets=sockets)
     for one in checks(wanted, MachineLimits(files=files, ports=ports)):
         for remedy in one.remedies:
             better, limits = wanted, MachineLimits(files=files, ports=ports)
@@ -146,13 +172,33 @@ def test_what_the_remedies_say_is_enough(users, processes, sources, files, ports
                 case ["ulimit", "-n", number]:
                     limits = MachineLimits(files=int(number))
                 case ["--processes", number]:
-                    better, limits = WantedLoad(users, int(number)), MachineLimits(files=files)
+                    better = WantedLoad(users, int(number), sockets=sockets)
+                    limits = MachineLimits(files=files)
                 case ["--source-ip,", number, *_]:
-                    better = WantedLoad(users, processes, int(number.replace(",", "")))
+                    better = WantedLoad(users, processes, int(number.replace(",", "")), sockets=sockets)
                     limits = MachineLimits(ports=ports)
                 case _:
                     continue
             assert all(check.enough for check in checks(better, limits)), remedy
+
+
+@given(
+    st.integers(1, 64),
+    st.integers(1, 9),
+    st.sampled_from([1.0, 1.25, 2.0]),
+    st.integers(31, 10**6),
+    st.integers(1, 65535),
+    st.integers(5 * 10**9, 10**12),
+)
+def test_the_most_users_that_fit_do_and_one_more_does_not(
+    processes, sources, sockets, files, ports, memory
+) -> None:
+    wanted = WantedLoad(0, processes, sources, sockets=sockets)
+    limits = MachineLimits(files=files, ports=ports, memory_bytes=memory)
+    most = most_that_fit(wanted, limits)
+    assert most is not None
+    assert shortage(msgspec.structs.replace(wanted, users=most), limits) is None
+    assert shortage(msgspec.structs.replace(wanted, users=most + 1), limits) is not None
 
 
 @pytest.fixture
@@ -178,12 +224,14 @@ def test_limits_are_read_as_linux_shows_them(proc) -> None:
             "net/ipv4/ip_local_reserved_ports": "8080,40000-40099,60990-61050\n",
             "net/netfilter/nf_conntrack_max": "65536\n",
             "net/netfilter/nf_conntrack_count": "36\n",
+            "net/ipv4/tcp_tw_reuse": "2\n",
         }
     )
     found = read_limits()
     assert (found.files_left, found.files_most) == (5000 - 1026, 1048576)
     assert found.ports == 28_232 - 100 - 10
     assert found.tracked_left == 65_500
+    assert found.reuse == 2
     assert found.memory_bytes is not None
 
 

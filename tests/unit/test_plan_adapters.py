@@ -216,11 +216,23 @@ QUIET = {
 }
 
 
+#: What a kind of message has, by the names of the tests.
+OF_A_KIND = ("publishes_per_s", "message_bytes", "room_size", "private_share", "binary")
+
+
+def linted(name, **changed):
+    """What is said of a fleet with one kind of message."""
+    given = QUIET | changed
+    per_s, *rest = (given.pop(key) for key in OF_A_KIND)
+    one = adapter_limits.Published(name="chat", per_s=per_s, **dict(zip(OF_A_KIND[1:], rest, strict=True)))
+    return adapter_limits.lint(ADAPTERS[name], published=[one], **given)
+
+
 @pytest.mark.parametrize(
     "name", ["redis", "redis-sharded", "redis-streams", "mongo", "python-redis", "cluster"]
 )
 def test_a_modest_fleet_is_left_in_peace(name):
-    assert adapter_limits.lint(ADAPTERS[name], **QUIET) == []
+    assert linted(name) == []
 
 
 @pytest.mark.parametrize(
@@ -249,14 +261,14 @@ def test_a_modest_fleet_is_left_in_peace(name):
     ],
 )
 def test_what_lint_says(name, changed, said):
-    found = adapter_limits.lint(ADAPTERS[name], **(QUIET | changed))
+    found = linted(name, **changed)
     assert any(said in sentence for sentence in found), found
     assert all(sentence.endswith(".") for sentence in found)
 
 
 def test_a_payload_becomes_a_row_at_8000_bytes_of_json():
     def rows(size):
-        found = adapter_limits.lint(ADAPTERS["postgres"], **(QUIET | {"message_bytes": size}))
+        found = linted("postgres", message_bytes=size)
         return any("row of a table" in sentence for sentence in found)
 
     event = as_json(["message", ""])
@@ -270,3 +282,43 @@ def test_a_payload_becomes_a_row_at_8000_bytes_of_json():
     assert len(event) < 8000
     assert not rows(7999 - around)
     assert rows(8000 - around)
+
+
+#: A key stroke a second and a photo a day, of 10,000 sessions: bytes with the name and brackets around them.
+TYPING = adapter_limits.Published(name="typing", per_s=10_000.0, message_bytes=64 + 6 + 7, room_size=10.0)
+PHOTO = adapter_limits.Published(
+    name="photo", per_s=10_000 / 86_400, message_bytes=1_000_000 + 5 + 7, room_size=10.0
+)
+
+
+def both(name):
+    given = {key: value for key, value in QUIET.items() if key not in OF_A_KIND}
+    return " ".join(adapter_limits.lint(ADAPTERS[name], published=[TYPING, PHOTO], **given))
+
+
+def test_a_slow_node_is_sent_each_kind_as_often_as_it_is_published():
+    """All 10,000 messages a second were taken for photos: dropped after 3.4 ms."""
+    # 10,000 × (77 + 125) B + 0.1157 × (1,000,012 + 125) B = 2.14 MB/s; 32 MiB are 15.7 s of it
+    assert "stops reading for 15.7 s" in both("redis")
+
+
+def test_only_what_is_large_becomes_a_row():
+    """All 10,000 publishes a second were rows: 600,000 of them."""
+    said = both("postgres")
+    # 10,000 a day are 0.1157/s; each is read by 4 nodes and kept for 60 s
+    assert "Each publish of photo becomes a row of a table (1 MB is over the 8,000 bytes" in said
+    assert "0.116 INSERTs/s, 0.463 SELECTs/s by the nodes, up to 6.94 rows kept" in said
+    assert "Each of 10,000 publishes/s is a transaction" in said
+
+
+def test_the_backend_delivers_each_kind_to_its_own_receivers():
+    """All were counted as the kind that is published most: a room of 2 for what goes to everybody."""
+    pair = adapter_limits.Published(name="pair", per_s=1000.0, message_bytes=100.0, room_size=2.0)
+    news = adapter_limits.Published(name="news", per_s=999.0, message_bytes=100.0, room_size=inf)
+    given = {key: value for key, value in QUIET.items() if key not in OF_A_KIND} | {"nodes": 100.0}
+    # a pair is on 100 × (1 − 0.99²) = 1.99 nodes of 100, news on all
+    rate = 1000 * 100 * (1 - 0.99**2) + 999 * 100
+    said = adapter_limits.lint(
+        ADAPTERS["redis-sharded"], published=[pair, news], **(given | {"ceiling_per_s": 100_000.0})
+    )
+    assert any(f"deliver {rate:,.0f} messages/s" in sentence for sentence in said), said

@@ -45,11 +45,11 @@ def test_plans_that_are_the_same_have_nothing_to_show():
 @pytest.mark.parametrize(("seen", "tone", "mark"), [(0.5, "good", "inside"), (0.9, "bad", "missed")])
 def test_a_verification_marks_what_was_missed(seen, tone, mark):
     checks = (
-        CheckedFigure("cpu", "cores", 0.4, 0.5, 0.6, seen, "mean CPU"),
-        CheckedFigure("open_files", "files", 200.0, 200.0, 200.0, 200.0, "most open files"),
+        CheckedFigure("cpu", "cores", 0.4, 0.5, 0.6, seen, mark == "inside", "mean CPU"),
+        CheckedFigure("open_files", "files", 200.0, 200.0, 200.0, 200.0, True, "most open files"),
     )
-    made = verification_document.document(Verification("20260101-chat", checks, "1 of 2 figures lie within."))
-    assert (made.headline, made.tone) == ("1 of 2 figures lie within", tone)
+    made = verification_document.document(Verification(1, "20260101-chat", checks, "1 of 2 lie within."))
+    assert (made.headline, made.tone) == ("1 of 2 lie within", tone)
     assert "20260101-chat" in made.context
     (table,) = blocks_of(made, Table)
     assert [list(row.cells) for row in table.rows] == [

@@ -4,7 +4,7 @@ import pytest
 
 from siotool.plan.constraints.adapter import ADAPTER, ceiling
 from siotool.plan.demand.service import world
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 from siotool.plan.sizing import sizing
 
 #: One shard delivers 700 messages per second at 70 %; 100 publishes per second are made.
@@ -20,7 +20,7 @@ NEWS = {"news": {"kind": "announce", "rate": "100/s"}}
 
 
 def world_of(inputs):
-    return world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    return world(inputs, middles(inputs))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
+import math
+
 import pytest
 
-from siotool.plan.constraints import balancer
+from siotool.plan.constraints import balancer, fixed_places
 from siotool.plan.demand.service import world
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 from siotool.plan.sizing import sizing
 
 KEYS = {"workload.connections": "3M", "workload.consumption_rate": "1KB/s", "server.capacity": "1GB/s"}
@@ -71,10 +73,46 @@ def test_bytes_need_a_rate(both_ways):
 )
 def test_the_sentences(constraint, change, sentence, both_ways, plan_inputs):
     inputs = plan_inputs(KEYS | change)
-    one = world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    one = world(inputs, middles(inputs))
     assert constraint.sentence(one, both_ways(constraint, KEYS | change)) == sentence
 
 
 def test_they_come_after_the_servers_and_never_decide_their_number(plan_inputs):
     plan = sizing.size(plan_inputs(KEYS | {"topology.balancer_connections": "10"}))
     assert (plan.binding, plan.servers.p95, plan.balancers) == ("bandwidth", 5, 300_000)
+
+
+PROXY = {"workload.connections": "600k", "topology.balancer": "nginx", "server.processes": "1"}
+
+
+@pytest.mark.parametrize(
+    ("change", "servers"),
+    [
+        pytest.param({}, 600_000 / 28_232, id="one balancer has 28,232 ports towards a server: 21.25"),
+        # six balancers: 600,000 / (6 × 28,232)
+        pytest.param({"topology.balancer_connections": "100k"}, 600_000 / 6 / 28_232, id="six: 3.54"),
+        pytest.param({"topology.balancer_connections": "1M"}, 600_000 / 28_232, id="one is enough"),
+        pytest.param({"topology.balancer_bandwidth": "60MB/s"}, 600_000 / 10 / 28_232, id="ten, by bytes"),
+        pytest.param(
+            {"topology.balancer_connections": "100k", "topology.balancer_addresses": "2"},
+            600_000 / 6 / 2 / 28_232,
+            id="six with two addresses each",
+        ),
+    ],
+)
+def test_each_balancer_of_the_plan_has_ports_of_its_own(change, servers, both_ways, plan_inputs):
+    """Six balancers were counted as one: 22 servers, only to have ports."""
+    limit = both_ways(fixed_places.PORTS, KEYS | PROXY | change)
+    assert limit.servers == pytest.approx(servers)
+    plan = sizing.size(plan_inputs(KEYS | PROXY | change))
+    (row,) = (row for row in plan.constraints if row.name == "balancer ports")
+    assert row.servers_p95 == math.ceil(servers)
+
+
+def test_the_sentence_on_ports_names_the_balancers(plan_inputs):
+    change = {"topology.balancer_connections": "100k"}
+    plan = sizing.size(plan_inputs(KEYS | PROXY | change))
+    (row,) = (row for row in plan.constraints if row.name == "balancer ports")
+    assert row.sentence == (
+        "each of 6 balancers opens 28,232 connections from each of its 1 addresses to one server port"
+    )

@@ -2,7 +2,7 @@ import pytest
 
 from siotool.plan.constraints import bandwidth
 from siotool.plan.demand.service import world
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 
 ARTICLE = {"workload.connections": "1M", "workload.consumption_rate": "2KB/s", "server.capacity": "100MB/s"}
 IDLE = {"workload.connections": "1M", "transport.upgrade": "false"}
@@ -12,7 +12,7 @@ SILENT = {"none": {"kind": "echo", "rate": "0/s"}}
 
 def of(plan_inputs, keys, messages=None):
     inputs = plan_inputs(keys, messages)
-    return world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    return world(inputs, middles(inputs))
 
 
 def test_the_formula_without_downtime(both_ways):

@@ -8,7 +8,7 @@ from siotool.plan.constraints.cpu import load
 from siotool.plan.constraints.event_loop import EVENT_LOOP
 from siotool.plan.constraints.turns import turns
 from siotool.plan.demand.service import world
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 from siotool.plan.sizing import sizing
 
 #: Every cost 0 but the writes, and a message so rare that nothing ever waits.
@@ -26,7 +26,7 @@ def to(kind, rate="1/d", **more):
 
 
 def world_of(inputs):
-    return world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    return world(inputs, middles(inputs))
 
 
 @pytest.fixture(name="limit")
@@ -124,7 +124,7 @@ def test_draws_of_something_else_change_nothing(plan_inputs):
     """A search that was cut short for all draws left a single figure a hundredth too large."""
     keys = {"server.profile": "node-ws", "topology.adapter": "redis"} | KEYS
     inputs = plan_inputs(keys, to("broadcast", "1/h"))
-    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    values = middles(inputs)
     drawn = values | {"server.memory_base": np.array([1e6, 2e6, 3e6])}
     assert servers_in_time(world(inputs, drawn)) == servers_in_time(world(inputs, values))
 

@@ -11,7 +11,7 @@ from siotool.plan.constraints.event_loop import EVENT_LOOP, processes_needed
 from siotool.plan.demand.service import world
 from siotool.plan.inputs import compose, planfile
 from siotool.plan.inputs.costs import priors
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 from siotool.plan.sizing import sizing
 
 #: Every cost 0, so that a row says which one it is about.
@@ -31,7 +31,7 @@ FORMULA = {"workload.consumption_rate": "1B/s", "server.capacity": "1TB/s"}
 
 
 def world_of(inputs):
-    return world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    return world(inputs, middles(inputs))
 
 
 def test_classic_redis_by_its_formula(both_ways):

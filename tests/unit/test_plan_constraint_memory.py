@@ -2,7 +2,7 @@ import pytest
 
 from siotool.plan.constraints.memory import HEAP, MEMORY
 from siotool.plan.demand.service import world
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 from siotool.plan.sizing import sizing
 
 KEYS = {
@@ -17,7 +17,7 @@ KEYS = {
 
 
 def world_of(inputs):
-    return world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    return world(inputs, middles(inputs))
 
 
 @pytest.mark.parametrize(

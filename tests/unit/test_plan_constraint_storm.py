@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from siotool.plan.constraints.handshakes import at_rest, left
 from siotool.plan.constraints.storm import STORM
 from siotool.plan.demand.service import world
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 from siotool.plan.sizing import sizing
 
 #: 100,000 connections; 500 handshakes per second and server; 25 s are left after the last wait of 5 s.
@@ -16,7 +16,7 @@ KEYS = {"workload.connections": "100k", "server.accept_rate": "500/s", "goals.re
 
 
 def world_of(inputs):
-    return world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    return world(inputs, middles(inputs))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from siotool.plan.constraints.fixed_places import CONNECTIONS, CONNTRACK, FILES, PORTS
 from siotool.plan.demand.service import world
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 from siotool.plan.sizing import sizing
 
 MILLION = {"workload.connections": "1M"}
@@ -99,5 +99,5 @@ def test_a_limit_below_what_is_reserved_leaves_no_place(both_ways, plan_inputs):
 )
 def test_the_sentences(constraint, keys, sentence, both_ways, plan_inputs):
     inputs = plan_inputs(keys)
-    one = world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    one = world(inputs, middles(inputs))
     assert constraint.sentence(one, both_ways(constraint, keys)) == sentence

@@ -16,8 +16,8 @@ from siotool.plan.constraints.turns import turns
 from siotool.plan.demand.service import world
 from siotool.plan.inputs import fields, template
 from siotool.plan.inputs.costs import COSTS, LEARNT, PROFILES, priors
+from siotool.plan.inputs.middles import middles
 from siotool.plan.inputs.ranges import Range
-from siotool.plan.sizing.sizing import values_of
 from siotool.runs.seconds import seconds_of
 from tests.unit import planfile_schema as schema
 
@@ -91,7 +91,7 @@ def test_a_cost_that_rises_asks_for_more_servers(cost, plan_inputs):
         "call": {"kind": "echo", "rate": "1/min", "acknowledged": "true"},
     }
     inputs = plan_inputs(keys, messages)
-    values = dict(values_of(inputs))
+    values = middles(inputs)
 
     def asked():
         found = (one.limit(world(inputs, values)) for one in CONSTRAINTS)
@@ -109,7 +109,7 @@ def test_a_publish_costs_its_own_process_what_the_adapter_takes(adapter, publish
 
     def cores(cost):
         inputs = plan_inputs(keys | {"server.publish_cost": cost}, messages)
-        made = world(inputs, dict(values_of(inputs)))
+        made = world(inputs, middles(inputs))
         return load(made).shared, turns(made, load(made), 4.0).longest.own_s
 
     (cheap, soon), (dear, late) = cores("0us"), cores("30us")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.growth import counting
 from siotool.plan.inputs import compose, planfile
+from siotool.plan.inputs.middles import middles
 
 FORMULA = """\
 [workload]
@@ -102,13 +103,6 @@ def test_each_draw_holds_what_it_would_alone():
     assert together == pytest.approx(15 * 70e6 / rates, rel=1e-4)
 
 
-def test_the_whole_fleet_spares_included_shares_the_connections():
-    evaluation = evaluate(plan := inputs(FORMULA), counting.values_of(plan, 100, 1))
-    assert counting.per_server(evaluation) == pytest.approx(
-        evaluation.world.demand.connections / evaluation.fleet
-    )
-
-
 def test_a_fleets_quantiles_of_a_single_count_are_that_count():
     fleet = counting.servers(inputs(FORMULA), 100, 1)
     assert (fleet.p50, fleet.p90, fleet.p95) == (15, 15, 15)
@@ -123,16 +117,10 @@ def test_a_fleets_quantiles_of_a_single_count_are_that_count():
 def test_what_is_held_needs_no_more_servers_and_a_little_more_does(connections, rate_per_min, servers):
     plan = inputs(CHAT.format(connections=connections, rate=f"{rate_per_min}/min"))
     # the middle of every range: one world
-    values = {key: value for key, value in _middles(plan).items() if key != "workload.connections"}
+    values = {key: value for key, value in middles(plan).items() if key != "workload.connections"}
     safe = counting.holds(plan, {**values, "workload.connections": float(connections)}, servers)
     if safe > 0:
         assert evaluate(plan, values | {"workload.connections": safe}).fleet <= servers
     if safe < math.inf:
         more = max(1.0, safe * 1.001)
         assert evaluate(plan, values | {"workload.connections": more}).fleet > servers
-
-
-def _middles(plan):
-    from siotool.plan.sizing.sizing import values_of
-
-    return values_of(plan)

@@ -5,7 +5,7 @@ import pytest
 
 from siotool.plan.demand.service import demand, framing, peak_connections
 from siotool.plan.inputs import compose, planfile
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 from siotool.plan.wire.framing import AIOHTTP, NODE, OFFSET_IN_MEMORY_BYTES, Direction
 from siotool.plan.wire.messages import ack, event, heartbeat_rates
 from siotool.plan.wire.session_opening import opening
@@ -15,7 +15,7 @@ KEYS = {"workload.connections": "1k", "transport.upgrade": "false"}
 
 def of(plan_inputs, keys, messages=None):
     inputs = plan_inputs(keys, messages)
-    return inputs, demand(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    return inputs, demand(inputs, middles(inputs))
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from siotool.errors import InputError
-from siotool.plan.inputs.ranges import Range
-from siotool.plan.uncertainty.distributions import (
+from siotool.plan.inputs.distributions import (
     UNBOUNDED,
     Distribution,
     check,
     fit,
     normal_quantile,
 )
+from siotool.plan.inputs.ranges import Range
 
 POSITIVE = (0.0, math.inf)
 SHARE = (0.0, 1.0)

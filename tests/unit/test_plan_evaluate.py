@@ -5,7 +5,7 @@ import pytest
 from siotool.errors import InputError
 from siotool.plan.documents import plan_words
 from siotool.plan.evaluation.evaluate import binding, count, evaluate, redundancy
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 from siotool.plan.sizing import sizing
 
 #: Bandwidth asks for 28.57 servers; memory, where given, for 1,000,000 / (7 GB / 20 kB) = 2.857.
@@ -13,13 +13,9 @@ KEYS = {"workload.connections": "1M", "workload.consumption_rate": "2KB/s", "ser
 MEMORY = {"server.memory": "10GB", "server.memory_per_connection": "20kB"}
 
 
-def values_of(inputs):
-    return {key: middle(figure.value) for key, figure in inputs.numbers()}
-
-
 def of(plan_inputs, keys, messages=None):
     inputs = plan_inputs(keys, messages)
-    return evaluate(inputs, values_of(inputs))
+    return evaluate(inputs, middles(inputs))
 
 
 def test_the_constraint_that_asks_for_most_decides(plan_inputs):
@@ -167,7 +163,7 @@ def test_the_goals_of_the_plan_are_its_bad_days(plan_inputs):
             "goals.spares": "1",
         }
     )
-    found = redundancy(inputs, values_of(inputs))
+    found = redundancy(inputs, middles(inputs))
     assert (found.zones, found.spare_servers, found.deploy_out, found.adapter_shards) == (3, 1, 0, None)
     assert found.downtime_share == pytest.approx(0.5 / 24)
 

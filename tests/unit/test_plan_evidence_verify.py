@@ -16,9 +16,10 @@ from siotool.plan.evidence.observe import Observations, Origin
 from siotool.plan.evidence.profile import measure
 from siotool.plan.evidence.summary import describe
 from siotool.plan.evidence.usl import fit_usl, points
-from siotool.plan.evidence.verify import CheckedFigure, observed, summary, verify
+from siotool.plan.evidence.verify import check, observed, summary, verify
 from siotool.plan.inputs import compose
-from siotool.plan.inputs.figure import Figure, Inputs, middle
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.middles import middles
 from siotool.plan.inputs.provenance import Provenance, measured
 from siotool.plan.model import Scaling
 from siotool.runs.seconds import Floats, Seconds
@@ -161,7 +162,7 @@ def test_idle_sessions_send_heartbeats_and_nothing_else() -> None:
 def test_predictions_may_be_single_figures() -> None:
     """A plan of single figures has no interval: met within 1 %."""
     found = verify({"connections": 201.0, "memory": 80e6}, echo(200))
-    assert [(check.name, check.inside) for check in found.checks] == [
+    assert [(one.name, one.inside) for one in found.checks] == [
         ("memory", False),
         ("connections", True),
     ]
@@ -182,9 +183,9 @@ def test_predictions_may_be_single_figures() -> None:
     ],
 )
 def test_inside(low: float, high: float, seen: float, inside: bool) -> None:
-    check = CheckedFigure("cpu", "cores", low, (low + high) / 2, high, seen, "")
-    assert check.inside is inside
-    assert summary([check]).startswith(f"{int(inside)} of 1 ")
+    found = check("cpu", "cores", np.array([low] * 3 + [(low + high) / 2] * 15 + [high] * 3), seen, "")
+    assert (found.low, found.high, found.inside) == (low, high, inside)
+    assert summary([found]).startswith(f"{int(inside)} of 1 ")
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ def evaluated(**figures: float) -> Evaluation[float]:
         **{key.replace("__", "."): value for key, value in figures.items()},
     }
     inputs = compose.complete(Inputs({key: Figure(value, typed) for key, value in given.items()}))
-    return evaluate(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    return evaluate(inputs, middles(inputs))
 
 
 def test_a_plan_that_no_fleet_serves_goes_beyond_no_run() -> None:

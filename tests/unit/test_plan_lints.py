@@ -6,7 +6,7 @@ from siotool.plan.evaluation import lints
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.growth import counting
 from siotool.plan.inputs import compose, planfile
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 
 CHAT = """\
 [workload]
@@ -42,7 +42,7 @@ def warnings(**change):
         "topology": "",
     } | change
     inputs = compose.complete(planfile.decode(CHAT.format(**keys), "plan.toml"))
-    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    values = middles(inputs)
     return lints.lint(evaluate(inputs, values))
 
 
@@ -142,8 +142,45 @@ def test_one_process_needs_no_adapter():
             "plan.toml",
         )
     )
-    values = counting.values_of(inputs, 100, 1) | {
-        key: middle(figure.value) for key, figure in inputs.numbers()
-    }
+    values = counting.values_of(inputs, 100, 1) | middles(inputs)
     found = lints.lint(evaluate(inputs, values))
     assert any("One process needs no adapter" in warning for warning in found)
+
+
+TWO_KINDS = """\
+[workload]
+connections = "1k"
+[workload.messages.typing]
+kind = "room"
+rate = "1/s"
+room_size = "10"
+[workload.messages.photo]
+kind = "room"
+rate = "1/d"
+size = "1MB"
+room_size = "10"
+[transport]
+upgrade = false
+recovery = {recovery}
+[server]
+capacity = "1Gbit/s"
+[topology]
+adapter = "{adapter}"
+"""
+
+
+def of_two_kinds(adapter, recovery="false"):
+    text = TWO_KINDS.format(adapter=adapter, recovery=recovery)
+    inputs = compose.complete(planfile.decode(text, "plan.toml"))
+    return " ".join(lints.lint(evaluate(inputs, middles(inputs))))
+
+
+def test_each_kind_of_message_weighs_as_often_as_it_is_sent():
+    """Every publish was taken for a photo: 1,000 INSERTs/s, and 12 GB of messages in 2 minutes."""
+    # 1,000 photos a day
+    assert "0.0116 INSERTs/s" in of_two_kinds("postgres")
+    # 1,000 × (64 + 13 + 495) B + 0.01157 × (1,000,012 + 495) B = 583.6 kB/s
+    said = of_two_kinds("mongo", recovery="true")
+    assert "1 MB holds 1.71 s of messages, not 2 min: it needs 70 MB" in said
+    # 214 kB/s: 8 MiB after 39 s, and then a minute more
+    assert "stops reading" not in of_two_kinds("redis")

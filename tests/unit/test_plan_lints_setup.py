@@ -5,7 +5,7 @@ import pytest
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.evaluation.lints import lint
 from siotool.plan.inputs import compose, planfile
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 from siotool.plan.sizing import sizing
 
 #: 3 servers by bandwidth.
@@ -22,7 +22,7 @@ ECHO = {"call": {"kind": "echo", "rate": "1/min"}}
 
 def of(plan_inputs, change, messages=None):
     inputs = plan_inputs(BASE | change, messages)
-    return lint(evaluate(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()}))
+    return lint(evaluate(inputs, middles(inputs)))
 
 
 def said(words, sentences):

@@ -287,3 +287,14 @@ def test_every_flag_of_a_message_is_in_the_schema():
         "additionalProperties"
     ]
     assert set(MESSAGE_FLAGS) < set(message["properties"])
+
+
+@pytest.mark.parametrize(("hours", "fits"), [("8h", True), ("24h", True), ("25h", False), ("7d", False)])
+def test_a_workday_is_no_longer_than_a_day(hours, fits):
+    """A workday of a week made half an hour of downtime a day a seventh of what it is."""
+    text = f'[workload]\nconnections = "1k"\n[goals]\nworkday = "{hours}"\n'
+    if fits:
+        assert planfile.decode(text, "x").figures["goals.workday"].value <= 86_400
+        return
+    with pytest.raises(InputError, match=r"goals\.workday is .*; expected more than 0 s, at most 24 h"):
+        planfile.decode(text, "x")

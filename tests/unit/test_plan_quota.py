@@ -3,7 +3,7 @@
 import pytest
 
 from siotool.plan.evaluation.evaluate import evaluate
-from siotool.plan.sizing.sizing import values_of
+from siotool.plan.inputs.middles import middles
 
 COSTS = {
     "base": "1%",
@@ -49,7 +49,7 @@ def test_half_a_core_is_as_costs_twice_as_high(plan_inputs, name):
     def servers(costs, cores):
         keys = {f"server.{cost}_cost": text for cost, text in costs.items()}
         inputs = plan_inputs(SERVICE | keys | {"server.process_cores": cores}, MESSAGES)
-        found = evaluate(inputs, values_of(inputs))
+        found = evaluate(inputs, middles(inputs))
         (limit,) = [bound.limit for bound in found.bounds if bound.constraint.name == name]
         return limit.servers
 

@@ -115,21 +115,6 @@ def test_what_is_written_can_be_read_again():
 
 
 @pytest.mark.parametrize(
-    ("figure", "middle"),
-    [
-        pytest.param(Range(80, 90, 120), 90, id="the most likely value"),
-        pytest.param(Range(1_000, None, 100_000), 10_000, id="half and double are equally far"),
-        pytest.param(Range(-5, None, 15), 5, id="halfway across zero"),
-        pytest.param(Range(0, None, 10), 5, id="halfway from zero"),
-        pytest.param(Replicates((3.0, 1.0, 2.0)), 2, id="the median replicate"),
-        pytest.param(Replicates((7.0,)), 7, id="a single replicate"),
-    ],
-)
-def test_one_figure_stands_for_it(figure, middle):
-    assert figure.middle == pytest.approx(middle)
-
-
-@pytest.mark.parametrize(
     "arguments",
     [
         pytest.param((2, None, 1), id="upside down"),

@@ -5,7 +5,7 @@ import pytest
 from siotool.plan.adapters.laws import ADAPTERS
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.evaluation.remedy import of_adapter, remedy
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 
 BASE = {
     "workload.connections": "10k",
@@ -23,7 +23,7 @@ NEWS = {"news": {"kind": "announce", "rate": "1k/s"}}
 
 def of(plan_inputs, change, messages):
     inputs = plan_inputs(BASE | change, messages)
-    return remedy(evaluate(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()}))
+    return remedy(evaluate(inputs, middles(inputs)))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_every_reason_is_named(plan_inputs):
 
 FIGURES = {
     "publishes_per_s": 40_000.0,
-    "decode_s": 30e-6,
+    "each_s": 30e-6,
     "utilization": 0.7,
     "private_share": 0.0,
     "delivery_cores": 10.0,
@@ -109,7 +109,7 @@ def test_why_no_number_of_nodes_is_enough_and_what_would_work():
     assert "120 % of its core, and 70 % may be used" in why
     for way in ("redis-sharded", "dynamic-private", "local flag", "17.5 µs", "23,333"):
         assert way in why
-    figures = FIGURES | {"decode_s": 17e-6}
+    figures = FIGURES | {"each_s": 17e-6}
     assert of_adapter(ADAPTERS["redis"], **figures, room_size=10.0) == ""
 
 
@@ -120,3 +120,36 @@ def test_the_remedies_fit_the_adapter():
     assert "the mode dynamic-private" in sharded
     assert "36,000 messages/s" in sharded
     assert "Any adapter" in of_adapter(ADAPTERS["none"], **FIGURES, room_size=inf)
+
+
+@pytest.mark.parametrize(
+    ("change", "messages", "words"),
+    [
+        pytest.param(
+            {},
+            {"chat": {"kind": "room", "rate": "1/s", "size": "200B", "room_size": "10"}},
+            # almost no node holds the room: received at 10 µs, and neither decoded nor encoded
+            ["At 10 µs each that is 100 % of its core, and 70 %", "less than 7 µs", "fewer than 70,000"],
+            id="a room, which most nodes leave undecoded",
+        ),
+        pytest.param(
+            {},
+            {"news": {"kind": "announce", "rate": "100k/s", "size": "200B"}},
+            # 10 + 15 + 10 µs
+            ["At 35 µs each that is 350 % of its core", "fewer than 20,000"],
+            id="what everybody hears is decoded and encoded everywhere",
+        ),
+        pytest.param(
+            {"server.process_cores": "50%"},
+            {"chat": {"kind": "room", "rate": "1/s", "size": "200B", "room_size": "10"}},
+            ["100 % of its core, and 35 % may be used", "fewer than 35,000"],
+            id="half a core",
+        ),
+    ],
+)
+def test_a_message_costs_what_a_node_does_with_it(change, messages, words, plan_inputs):
+    """Every message was charged for decoding and encoding, which almost no node does: "fewer than 20,000"."""
+    costs = {"workload.connections": "100k", "topology.adapter": "redis"}
+    costs |= {"server.adapter_cost": "10us", "server.decode_cost": "15us", "server.encode_cost": "10us"}
+    said = of(plan_inputs, costs | change, messages)
+    assert [word for word in words if word not in said] == [], said

@@ -13,7 +13,7 @@ from siotool.plan.constraints.event_loop import EVENT_LOOP
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.evaluation.lints import lint
 from siotool.plan.inputs import compose, planfile
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 from siotool.plan.sizing import sizing
 from siotool.plan.sizing.unused import unused
 
@@ -129,7 +129,7 @@ def test_too_many_calls_are_no_fleet_and_what_would_work_is_said(plan_inputs):
 
 def test_the_backend_delivers_requests_and_answers_too(plan_inputs):
     inputs = plan_inputs(QUIET | {"topology.fetch_rate": "10/s"})
-    found = evaluate(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    found = evaluate(inputs, middles(inputs))
     (shards,) = [bound.limit for bound in found.bounds if bound.constraint is ADAPTER]
     n = found.fleet
     assert shards.demand == pytest.approx(10 * (n + (n - 1) * n))
@@ -137,7 +137,7 @@ def test_the_backend_delivers_requests_and_answers_too(plan_inputs):
 
 def test_spares_that_make_all_busier_are_told(plan_inputs):
     inputs = plan_inputs(QUIET | {"topology.fetch_rate": "100/s", "goals.spares": "40"})
-    sentences = lint(evaluate(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()}))
+    sentences = lint(evaluate(inputs, middles(inputs)))
     assert any("spares are processes too" in sentence for sentence in sentences)
 
 

@@ -7,7 +7,7 @@ from siotool.plan.constraints.storm import STORM
 from siotool.plan.demand.service import world as world_of
 from siotool.plan.documents import storm_document
 from siotool.plan.documents import storm_words as words
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 from siotool.plan.storm import study
 from siotool.plan.storm.simulator import Conditions, simulate
 from siotool.plan.storm.study import written
@@ -236,7 +236,7 @@ def test_the_constraints_count_is_in_time_in_the_study_too(change, plan_inputs):
     One server less is beyond the arithmetic: without its last wait, which not every client has.
     """
     inputs = plan_inputs(LOADED | {"goals.reconnect_time": "20s"} | change)
-    world = world_of(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    world = world_of(inputs, middles(inputs))
     enough = int(STORM.limit(world).servers)
     assert of(inputs, enough).course.ninety_nine_s <= 1.25 * 20
     less = of(inputs, enough - (3 if "topology.zones" in change else 1))

@@ -5,11 +5,10 @@ from datetime import date
 import numpy as np
 import pytest
 
-from siotool.errors import InputError
 from siotool.plan.evidence.asked import RunLoad, workload
 from siotool.plan.growth.forecast import forecast
 from siotool.plan.inputs import compose, planfile
-from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.figure import Inputs
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.sizing.unused import unused
 from siotool.plan.uncertainty import worlds
@@ -72,11 +71,6 @@ def test_a_crowd_too_large_today_is_too_large_until_it_has_shrunk():
     assert (found.runs_out - date(2026, 1, 1)).days == pytest.approx(183, abs=1)
     assert found.points[9].short == pytest.approx(0.7)
     assert found.points[14].short == pytest.approx(0.3)
-
-
-def test_a_word_has_no_middle():
-    with pytest.raises(InputError, match="'redis' is not a number"):
-        middle("redis")
 
 
 def test_calls_of_sessions_that_nobody_counted_have_no_rate():

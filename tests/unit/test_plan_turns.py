@@ -10,7 +10,7 @@ from siotool.plan.constraints.cpu import load, repeated
 from siotool.plan.constraints.turns import turns
 from siotool.plan.constraints.waiting import mean_wait
 from siotool.plan.demand.service import world
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middles
 
 KEYS = {
     "server.profile": "node-ws",
@@ -31,7 +31,7 @@ EVERYTHING = {
 
 
 def world_of(inputs):
-    return world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    return world(inputs, middles(inputs))
 
 
 @pytest.mark.parametrize("processes", [1, 4, 60])
@@ -129,7 +129,7 @@ def test_what_keeps_sessions_alive_is_in_no_message(plan_inputs):
     """A message of a byte, once a day, bore the bytes of all heartbeats: it took 64 ms to write."""
     keys = {"workload.connections": "12", "server.capacity": "1GB/s", "server.profile": "node-ws"}
     inputs = plan_inputs(keys, {"call": {"kind": "echo", "rate": "1/d", "size": "1B"}})
-    found = world(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    found = world(inputs, middles(inputs))
     assert turns(found, load(found), 1.0).longest.own_s < 1e-3
 
 

@@ -1,9 +1,10 @@
 import math
 
+import msgspec
 import pytest
 
 from siotool.plan.inputs.ranges import Range
-from siotool.plan.sizing import sizing
+from siotool.plan.sizing import replan, sizing
 from siotool.plan.uncertainty.worlds import uncertain
 
 KEYS = {"workload.connections": "1M", "workload.consumption_rate": "2KB/s", "server.capacity": "100MB/s"}
@@ -130,3 +131,25 @@ def test_only_what_varies_is_drawn(plan_inputs):
     made = uncertain(plan_inputs(KEYS | {"workload.connections": "1M..2M"}), 1)
     assert list(made.laws) == ["workload.connections"]
     assert not any(isinstance(value, Range) for value in made.known.values())
+
+
+def test_a_capacity_that_is_the_network_is_drawn_with_it(plan_inputs):
+    """Left out, it was drawn once more, and the plan took the larger of two counts: 30 and 54 servers."""
+    inputs = plan_inputs(
+        {"workload.connections": "100k", "server.bandwidth_out": "0.5Gbit/s..2Gbit/s"},
+        {"news": {"kind": "announce", "rate": "1/s", "size": "20kB"}},
+    )
+    made = sizing.size(inputs, draws=4000)
+    (network,) = (row for row in made.constraints if row.name == "network out")
+    # the middle is 1 Gbit/s, the worst of twenty 0.5 Gbit/s, of which 70 % may be used; 16.5 Gbit/s are sent
+    assert network.demand == pytest.approx(16.5e9 / 8, rel=0.02)
+    assert made.servers.p50 == math.ceil(network.demand / (125e6 * 0.7)) == 24
+    assert made.servers.p95 == math.ceil(network.demand / (62.5e6 * 0.7)) == 48
+    effects = [effect.key for effect in made.uncertainty.effects]
+    assert "server.bandwidth_out" in effects
+    assert "server.capacity" not in effects
+    rows = {row.key: row for row in made.figures}
+    one, other = rows["server.capacity"], rows["server.bandwidth_out"]
+    assert (one.value, one.p5, one.p95) == (other.value, other.p5, other.p95)
+    back = replan.decode(msgspec.json.encode(made), "plan.json").inputs
+    assert back.same() == {"server.capacity": "server.bandwidth_out"}

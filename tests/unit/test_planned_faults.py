@@ -169,10 +169,35 @@ def test_faults_stand_in_the_order_of_their_begin_and_an_action_has_its_own_undo
     assert asked.faults[0].undo == "start node-2"
     assert asked.actions == {
         DueStep(0, "do"): LabAction(verb="kill", parts=("server-2",)),
-        DueStep(0, "undo"): LabAction(verb="start", parts=("server-2",)),
+        DueStep(0, "undo"): LabAction(verb="start", parts=("server-2",), as_needed=True),
         DueStep(2, "do"): LabAction(verb="stop", parts=("redis",)),
         DueStep(2, "undo"): LabAction(verb="kill", parts=("redis",)),
     }
+
+
+@pytest.mark.parametrize(
+    ("do", "undo"),
+    [
+        ("kill server-1", "start server-1"),
+        ("stop redis", "continue redis"),
+        ("throttle redis to 20%", "unthrottle redis"),
+        ("drain server-1", "start server-1"),
+        ("rolling deploy", ""),
+        ("restart redis", ""),
+        ("true", ""),
+    ],
+)
+def test_an_action_of_a_lab_without_a_time_is_undone_at_the_end_of_the_run(do, undo):
+    """It was never undone, and was over at once in the report."""
+    (fault,) = read_faults([f"at=1s do={do}"], JOINED, RUN_S, ()).faults
+    assert (fault.undo, fault.for_s) == (undo, None)
+
+
+def test_a_part_that_another_fault_has_started_needs_no_start_at_the_end():
+    asked = read_faults(["at=1s do=kill server-1", "at=5s do=start server-1"], JOINED, RUN_S, ())
+    start = LabAction(verb="start", parts=("server-1",))
+    assert asked.actions[DueStep(1, "do")] == start
+    assert asked.actions[DueStep(0, "undo")] == LabAction(verb="start", parts=("server-1",), as_needed=True)
 
 
 def test_on_other_targets_faults_are_commands():

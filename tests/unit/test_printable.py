@@ -1,8 +1,10 @@
 """Text that a server or a run file brought reaches a terminal only as printable text, shortened."""
 
+import csv
 import io
 import json
 import sys
+from typing import get_args
 
 import msgspec
 import pytest
@@ -15,11 +17,13 @@ from siotool.cli import streams
 from siotool.cli.outcome import rendered
 from siotool.cli.output import styled
 from siotool.errors import RunFileError
-from siotool.printable import LINE_AT_MOST, one_line, printable
+from siotool.printable import LINE_AT_MOST, escaped, one_line, printable
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.runfile import Note, Operation, ScenarioFailure
 from siotool.runs import reading
+from siotool.runs.frame_names import TableName
+from siotool.runs.frames import written
 from siotool.swarm.live import LiveView, PlainProgress
 from siotool.terminal import Printable
 
@@ -69,11 +73,40 @@ def test_a_report_of_it_moves_no_cursor(evil_run, form):
 
 def test_json_keeps_it_as_an_escape(evil_run):
     """A script is to see what there was, and its terminal is not."""
-    run = msgspec.structs.replace(evil_run.header, run="x")
-    evil_run.header = run
+    scenario = evil_run.header.workload.scenario
+    evil_run.header = msgspec.structs.replace(evil_run.header, run="x\x7f\U000e0041")
     text = rendered(summarize([evil_run], Planned()), "json")
-    assert "\x1b" not in text
-    assert json.loads(text)["valid"] == "suspect"
+    assert text.replace("\n", "").isprintable()
+    assert r"\u202e" in text
+    found = json.loads(text)
+    assert (found["valid"], found["scenario"]) == ("suspect", scenario)
+    assert found["runs"][0]["run"] == "x\x7f\U000e0041"
+
+
+@given(st.dictionaries(st.text(), st.text()))
+def test_escapes_change_nothing_of_what_json_says(found):
+    text = escaped(msgspec.json.encode(found).decode())
+    assert text.isprintable()
+    assert json.loads(text) == found
+
+
+@pytest.mark.parametrize("table", get_args(TableName))
+def test_csv_holds_it_printable(evil_run, table):
+    """Only what a terminal shows; Parquet and frames hold what there was."""
+    text = written([evil_run], table, "csv")
+    assert text.replace("\n", "").isprintable()
+    assert "evil" in text or table == "audiences"  # it has no rows
+
+
+@pytest.mark.parametrize("name", ["=1+2", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_cell_of_csv_is_a_formula_and_numbers_stay_numbers(make_run, name):
+    run = make_run()
+    operations = [Operation("ack", name, count=3), Operation("ack", "a-b", count=4)]
+    run.intervals[:] = [msgspec.structs.replace(run.intervals[0], operations=operations)]
+    rows = list(csv.DictReader(io.StringIO(written([run], "operations", "csv"))))
+    assert rows[0]["name"] == f"'{printable(name)}"
+    assert (rows[0]["count"], rows[0]["t_s"]) == ("3", "1")
+    assert rows[1]["name"] == "a-b"
 
 
 @pytest.mark.parametrize("live", [True, False], ids=["live view", "plain lines"])

@@ -61,6 +61,7 @@ CALLED = {
     "on_ws_frame",
     "pause_writing",
     "resume_writing",
+    "spawn_users",
     "writable",
 }
 #: What a scenario's author calls, overrides or sets; and what a program of load may read.

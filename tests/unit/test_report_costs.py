@@ -5,8 +5,13 @@ import numpy as np
 import pytest
 
 from siotool.cli.outcome import rendered
-from siotool.runfile import Bytes, Operation
+from siotool.errors import InputError
+from siotool.measured_servers import MeasuredServer
+from siotool.plan.evidence.observe import observe
+from siotool.report.capacity_tables import capacity_sentence
+from siotool.runfile import Bytes, Connections, Operation, TargetUse
 from siotool.searched import FoundCapacity, Hold
+from siotool.workload import WeightedTarget
 
 SERVICE = {"workload.connections": "10k", "server.capacity": "1GB/s"}
 
@@ -155,6 +160,117 @@ def test_a_search_that_gives_no_capacity_says_so(make_run, reported, changes, sa
     sizing = reported(searched_run(make_run, **changes), SERVICE).sizing
     assert sizing.capacity.source == "fit"
     assert said in sizing.servers_measured_how
+
+
+def on_servers(run, names, share=1.0):
+    """The run on servers that hold a share of its connections together, in equal parts."""
+
+    def divided(interval):
+        use = interval.servers["server"]
+        part = share / len(names)
+        each = msgspec.structs.replace(
+            use,
+            cpu_cores=use.cpu_cores * part,
+            files_open=15 + round(interval.connections.open * part),
+        )
+        return msgspec.structs.replace(interval, servers=dict.fromkeys(names, each))
+
+    servers = [MeasuredServer(name, [number], f"pid {number}", 1.0) for number, name in enumerate(names, 1)]
+    run.header = msgspec.structs.replace(run.header, servers=servers)
+    run.intervals[:] = [divided(interval) for interval in run.intervals]
+    return run
+
+
+def test_a_capacity_that_was_searched_for_on_a_fleet_is_shared_out_among_its_servers(make_run, reported):
+    """The capacity of all was taken for that of one: a fleet of four needed a quarter of the servers."""
+    report = reported(on_servers(searched_run(make_run), ["a", "b", "c", "d"]), SERVICE)
+    found = report.sizing.capacity
+    assert (found.source, found.bytes_per_s) == ("search", pytest.approx(30 * 2000))
+    assert (found.low, found.high) == (pytest.approx(27.5 * 2000), pytest.approx(32.5 * 2000))
+    assert "on 4 servers together" in found.how
+    now = next(one for one in report.sizing.stages if one.stage == "now" and one.figures == "measured")
+    assert now.low == pytest.approx(10_000 / (32.5 * 0.7), abs=1.5)
+    assert now.high == pytest.approx(10_000 / (27.5 * 0.7), abs=1.5)
+    assert (report.capacity.servers, report.capacity.value) == (4, 120.0)
+    assert "these 4 servers hold 120 connections" in capacity_sentence(report.capacity)
+
+
+def test_what_stands_beside_the_servers_takes_no_share_of_a_capacity(make_run, reported):
+    run = searched_run(make_run)
+    beside = MeasuredServer("nginx", [9], "pid 9", 1.0, beside=True)
+    run.header = msgspec.structs.replace(run.header, servers=[*run.header.servers, beside])
+    assert reported(run, SERVICE).sizing.capacity.bytes_per_s == pytest.approx(120 * 2000)
+
+
+def without_samples(run):
+    run.header = msgspec.structs.replace(run.header, servers=[])
+    run.intervals[:] = [msgspec.structs.replace(one, servers={}) for one in run.intervals]
+    return run
+
+
+def at_addresses(run, count):
+    """The run at several addresses of one service."""
+    targets = [WeightedTarget(f"http://10.0.0.{number}:3000") for number in range(count)]
+    run.header = msgspec.structs.replace(run.header, targets=targets)
+    rest = [TargetUse(Connections(), [], Bytes())] * (count - 1)
+    run.intervals[:] = [
+        msgspec.structs.replace(one, targets=[TargetUse(one.connections, one.operations, one.bytes), *rest])
+        for one in run.intervals
+    ]
+    return run
+
+
+@pytest.mark.parametrize(
+    ("run", "why"),
+    [
+        pytest.param(
+            lambda run: on_servers(run, ["a"], share=0.2), "hold 20 % of the connections", id="a balancer"
+        ),
+        pytest.param(lambda run: at_addresses(without_samples(run), 3), "3 addresses", id="several URLs"),
+    ],
+)
+def test_a_search_of_servers_that_nobody_counted_makes_no_figure_of_one(make_run, reported, run, why):
+    report = reported(run(searched_run(make_run)), SERVICE)
+    assert report.capacity.servers is None
+    assert why in report.capacity.servers_how
+    assert "how much one of them holds is not known" in capacity_sentence(report.capacity)
+    assert report.sizing.capacity is None
+    capacity = next(one for one in report.sizing.variables if one.name == "capacity")
+    assert (capacity.measured, why in capacity.how) == (None, True)
+    assert "not what one does" in report.sizing.servers_measured_how
+
+
+def test_several_addresses_of_servers_that_were_all_sampled_are_as_many_servers(make_run, reported):
+    run = at_addresses(on_servers(searched_run(make_run), ["a", "b"]), 3)
+    assert reported(run, SERVICE).sizing.capacity.bytes_per_s == pytest.approx(60 * 2000)
+
+
+def test_searches_of_fleets_of_different_sizes_make_no_figure_of_one_server(make_run, reported):
+    runs = [on_servers(searched_run(make_run), names) for names in (["a"], ["a", "b"])]
+    runs[1].header = msgspec.structs.replace(runs[1].header, run="20260102T000000Z-echo")
+    assert "1 and 2 servers" in reported(runs, SERVICE).capacity.servers_how
+
+
+def test_a_straight_line_through_the_cpu_of_a_fleet_is_of_one_of_its_servers(make_run, reported):
+    """A run too short for a fit had the capacity of all its servers for that of one."""
+    alone = reported(make_run(ramp_s=1, hold_s=3), SERVICE).sizing
+    fleet = reported(on_servers(make_run(ramp_s=1, hold_s=3), ["a", "b"]), SERVICE).sizing
+    assert fleet.capacity.source == alone.capacity.source == "line"
+    assert fleet.capacity.bytes_per_s == pytest.approx(alone.capacity.bytes_per_s)
+
+
+def test_costs_are_not_learnt_of_one_of_several_addresses_where_nothing_shows_who_serves(make_run):
+    polling = at_addresses(make_run(), 3)
+    target = msgspec.structs.replace(polling.header.target, transport="polling")
+    polling.header = msgspec.structs.replace(polling.header, target=target)
+    polling.intervals[:] = [
+        msgspec.structs.replace(
+            one, servers={"server": msgspec.structs.replace(one.servers["server"], files_open=None)}
+        )
+        for one in polling.intervals
+    ]
+    with pytest.raises(InputError, match="3 addresses were loaded"):
+        observe([polling], ["yes"])
 
 
 # ── now, with growth, with spares ────────────────────────────────────────────────────

@@ -16,8 +16,9 @@ from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.report.time_charts import over_time
 from siotool.report.ways import JUDGED, method
-from siotool.runfile import Delivery, Losses, Operation
+from siotool.runfile import Delivery, End, Losses, Operation, ScenarioFailure
 from siotool.runs import reading
+from siotool.stopped import Stopped
 from siotool.workload import ClientBackoff
 
 
@@ -224,6 +225,79 @@ def test_a_fault_ends_where_the_next_one_begins(make_run):
     assert (first.lost, second.until_s, second.well_s) == (50, 23.6, 26.0)
 
 
+#: server-1 is stopped from second 20 to 34, and server-2 is killed and started meanwhile.
+OVERLAPPING = [
+    FaultStep(t_s=20.0, fault=0, step="do", took_s=0.1),
+    FaultStep(t_s=24.0, fault=1, step="do", took_s=0.1),
+    FaultStep(t_s=26.0, fault=1, step="undo", took_s=0.5),
+    FaultStep(t_s=34.0, fault=0, step="undo", took_s=0.1),
+]
+BOTH = [
+    PlannedFault(20.0, "stop server-1", 14.0, "continue server-1"),
+    PlannedFault(24.0, "kill server-2", 2.0, "start server-2"),
+]
+
+
+def test_what_fails_while_an_earlier_fault_is_still_made_is_not_after_the_faults(make_run):
+    found = report(with_fault(make_run, OVERLAPPING, errors_at=(21, 31), planned=BOTH))
+    assert found.verdict == "passed"
+    assert gates(found)["errors:ack[after] > 1%"] == "passed"
+    first, second = found.faults
+    assert (first.well_s, second.well_s) == (34.1, 26.5)
+    # what is after the second one is after the first one too
+    by_op = {one.op: one for one in second.latencies}
+    assert by_op["ack"].after_s == pytest.approx(0.002, rel=0.02)
+
+
+def test_what_a_fault_breaks_as_it_is_undone_is_its_own_also_where_another_was_made_meanwhile(make_run):
+    run = with_fault(make_run, OVERLAPPING, planned=BOTH)
+    away = Losses(away_now=50)
+    intervals = [
+        at(one, connections={"open": 50, "closed": {"reset": 50} if one.t_s == 35 else {}}, losses=away)
+        if one.t_s >= 35
+        else one
+        for one in run.intervals
+    ]
+    found = report(msgspec.structs.replace(run, intervals=intervals))
+    assert [one.well_s for one in found.faults] == [None, 26.5]
+    failed = [expr for expr, outcome in gates(found).items() if outcome == "failed"]
+    assert failed == ["steady state after the faults"]
+
+
+def test_faults_that_begin_in_one_second_are_reported(make_run):
+    """The first of them has no second of its own."""
+    steps = [FaultStep(t_s=20.0, fault=n, step="do", took_s=0.1) for n in (0, 1)]
+    planned = [PlannedFault(20.0, "true"), PlannedFault(20.0, "false")]
+    first, second = report(with_fault(make_run, steps, planned=planned)).faults
+    assert (first.lost, second.lost) == (0, 50)
+
+
+def test_what_was_lost_in_an_interval_of_two_seconds_is_judged_where_it_was_sent(make_run):
+    """Only its last second was looked at."""
+    run = with_fault(make_run, lost_ago={40: [(35, 60)]})
+    found = [one for one in run.intervals if one.t_s != 5]
+    found = [msgspec.structs.replace(one, duration_s=2.0) if one.t_s == 6 else one for one in found]
+    outcomes = gates(report(msgspec.structs.replace(run, intervals=found)))
+    assert [expr for expr, outcome in outcomes.items() if outcome == "failed"] == ["lost[before] > 0.1%"]
+
+
+def test_what_a_store_sends_after_a_fault_was_not_missed(make_run):
+    """Users drain for seconds, while the fault is over as soon as all are back."""
+    run = with_fault(make_run)
+    missed = {22: Delivery(while_away=40)}
+    caught_up = {27: 25, 30: 10}
+    intervals = [
+        msgspec.structs.replace(
+            one,
+            delivery=missed.get(round(one.t_s), one.delivery),
+            losses=msgspec.structs.replace(one.losses, caught_up=caught_up.get(round(one.t_s), 0)),
+        )
+        for one in run.intervals
+    ]
+    (found,) = report(msgspec.structs.replace(run, intervals=intervals)).faults
+    assert found.missed == 5
+
+
 def test_a_fault_that_was_never_begun_is_in_no_table(make_run):
     found = report(with_fault(make_run, ()))
     assert found.faults == []
@@ -318,3 +392,48 @@ def test_a_fault_goes_on_while_messages_are_lost(make_run):
     (found,) = report(with_fault(make_run, lost_ago=lost)).faults
     assert found.well_s == 29.0
     assert found.messages_lost == 15
+
+
+@pytest.mark.parametrize("end", [End(40.0, "finished"), End(40.0, "interrupted"), None])
+def test_a_fault_that_was_not_made_makes_the_run_suspect(make_run, end):
+    """What was to be tested did not happen: a load shape ended before it, and the run passed."""
+    planned = [
+        PlannedFault(20.0, "kill server-1", 4.0, "start server-1"),
+        PlannedFault(90.0, "kill server-2"),
+    ]
+    run = msgspec.structs.replace(with_fault(make_run, planned=planned), end=end)
+    found = report(run)
+    assert found.verdict == "untrusted"
+    assert [text for text in found.doubts if "fault" in text] == [
+        "fault 2 (kill server-2) was not made before the run ended"
+    ]
+    assert not [text for text in report(with_fault(make_run)).doubts if "fault" in text]
+
+
+@pytest.mark.parametrize("reason", ["stopped", "target_lost"])
+def test_a_run_that_failed_before_its_fault_has_failed_and_names_the_fault(make_run, reason):
+    stopped = Stopped("errors:ack > 1%", 0.5, 5.0) if reason == "stopped" else None
+    run = msgspec.structs.replace(with_fault(make_run, ()), end=End(40.0, reason, stopped=stopped))
+    found = report(run)
+    assert found.verdict == "failed"
+    assert "fault 1 (kill server-1) was not made before the run ended" in found.remarks
+
+
+def test_what_the_scenario_raises_at_the_end_fails_the_gate_after_the_faults(make_run):
+    """No part of a run with faults held it, and a run whose ``on_stop`` raised passed."""
+    raised = [ScenarioFailure("ValueError", "no", "chat.py:9 in on_stop", 3)]
+    run = msgspec.structs.replace(with_fault(make_run), end=End(40.0, "finished", exceptions=raised))
+    found = report(run, "exceptions[fault=1] > 0")
+    outcomes = gates(found)
+    assert outcomes["exceptions[after] > 0"] == "failed"
+    assert outcomes["exceptions[before] > 0"] == outcomes["exceptions[fault=1] > 0"] == "passed"
+    assert found.verdict == "failed"
+
+
+def test_a_run_that_only_drains_after_its_fault_has_shown_no_steady_state(make_run):
+    """No user does anything in those seconds, and every gate on them passed."""
+    run = with_fault(make_run)
+    intervals = [msgspec.structs.replace(one, draining=one.t_s > 26) for one in run.intervals]
+    found = report(msgspec.structs.replace(run, intervals=intervals))
+    assert gates(found)["steady state after the faults"] == "failed"
+    assert "steady state after the faults" not in gates(report(run))

@@ -333,6 +333,12 @@ def few_users(run):
     run.header = msgspec.structs.replace(run.header, workload=workload)
 
 
+def with_others(run):
+    """The rest of the planned users are of a class without connections."""
+    few_users(run)
+    every_interval(run, lambda interval: msgspec.structs.replace(interval, other_users=100))
+
+
 def note(level):
     return lambda run: run.notes.append(Note(t_s=3.0, level=level, text="a fault"))
 
@@ -386,6 +392,7 @@ REMARKS = [
     (scheduled(begun=0, attempted=9), None, "users whom the target let in nowhere did all they could"),
     (health(loop_lag_s=0.9, only=12), None, "one late second is no pause"),
     (waiting(1), None, "one second without a CPU is no doubt"),
+    (with_others, None, "users that do not connect over Socket.IO were started too"),
     (waiting_at_the_end, None, "two moments at the end are not two seconds"),
     (late_without_connections, None, "a late loop without connections shapes no figure"),
     (late_while_draining, None, "nor does one after the last stage"),

@@ -3,12 +3,14 @@
 import msgspec
 import pytest
 
+from siotool.report.comparison_figures import Beside, Comparison, MetricChange, ServersChange
 from siotool.report.gates import parse
 from siotool.report.join import summarize
 from siotool.report.judged_cases import judged_cases, key_figures
 from siotool.report.planned import Planned
 from siotool.report.verdict import why
 from siotool.runfile import End, ScenarioFailure
+from siotool.searched import LOWEST_FAILED, FoundCapacity, Hold
 from tests.unit.conftest import make_chat_run, make_run
 
 
@@ -101,3 +103,52 @@ def test_one_line_names_the_first_doubt():
     report, _ = cases(make_chat_run())
     assert why(report, 5).startswith("not to be trusted: ")
     assert report.doubts[0][:40] in why(report, 5)
+
+
+def compared(*low_ends):
+    """A comparison whose metrics are worse, each by so much at least; None: no difference is shown."""
+    fields = dict.fromkeys(MetricChange.__struct_fields__, 0.5)
+    metrics = [
+        MetricChange(
+            **fields
+            | {"name": f"metric {number}", "unit": "s", "relative_low": low}
+            | {"verdict": "no difference shown" if low is None else "worse"}
+        )
+        for number, low in enumerate(low_ends, 1)
+    ]
+    servers = ServersChange(**dict.fromkeys(ServersChange.__struct_fields__))
+    fields = {name: [] for name in Comparison.__struct_fields__}
+    return Beside(Comparison(**fields | {"servers": servers, "metrics": metrics}), [], [])
+
+
+@pytest.mark.parametrize(
+    ("gates", "default_gates", "failing"),
+    [
+        pytest.param([], True, ["metric 1", "metric 2"], id="the default gate counts those that are worse"),
+        pytest.param(["worse > 1"], False, ["metric 1", "metric 2"], id="so does one that is asked for"),
+        pytest.param(["worse > 2"], False, [], id="a gate that allows two passes"),
+        pytest.param(["worse > 5%"], False, ["metric 2"], id="a share is held against each of them"),
+        pytest.param(["worse > 20%"], False, [], id="a share that allows both"),
+        pytest.param(["more_servers >= 1"], False, [], id="a gate on servers is about no metric"),
+        pytest.param(["worse < 9"], False, [], id="a gate from below neither"),
+        pytest.param([], False, [], id="no gate at all"),
+    ],
+)
+def test_a_metric_fails_its_case_where_it_fails_the_run(gates, default_gates, failing):
+    """A comparison without a gate passed, and its test results failed."""
+    beside, asked = compared(0.02, 0.1, None), [parse(gate) for gate in gates]
+    report = summarize([make_run()], Planned(), asked, default_gates=default_gates, beside=beside)
+    found = {case.name: case for case in judged_cases(report) if case.group == "comparison"}
+    assert [name for name, case in found.items() if case.failure] == failing
+    assert found["metric 1"].told.startswith("metric 1: worse, effect 0.5 s")
+
+
+def test_a_search_whose_lowest_load_failed_fails_the_run():
+    run = make_run()
+    run.capacity = FoundCapacity(
+        30.0, "users", "connections", None, 0.0, 100.0, 0.95, "lost > 1%", "server", 30.0, True, LOWEST_FAILED
+    )
+    run.holds = [Hold(30.0, 20.0, 100.0, "failed", "lost > 1%", 0.02, 0.01, 1000, 10, 1.0)]
+    report, found = cases(run)
+    assert report.verdict == "failed"
+    assert found["run", "echo"].failure == LOWEST_FAILED

@@ -156,6 +156,45 @@ def test_what_was_missed_and_replayed_counts_where_it_happened():
     assert (found.recovered, found.replayed, found.missed, found.duplicate) == (8, 26, 6, 2)
 
 
+def test_what_comes_out_of_a_store_after_the_return_was_not_missed():
+    """It counted in the seconds of the outage alone: what came in the next ones was missed all the same."""
+    first, second_one = outages(
+        second(1, 10),
+        second(2, 10, lost=10, away=10, delivery={"while_away": 30}),
+        second(3, 10, back=[1.0] * 10),
+        second(4, 10, caught_up=20, delivery={"duplicate": 1}),
+        second(5, 10),
+        second(6, 10, caught_up=4, replayed=3),
+        second(7, 10, delivery={"duplicate": 5}),  # the store has sent everything: it is another matter
+        second(8, 10, lost=5, back=[0.5] * 5, delivery={"while_away": 8}),
+        msgspec.structs.replace(second(9, 10, caught_up=8), draining=True),
+    )
+    assert (first.missed, first.duplicate, first.replayed) == (6, 1, 3)
+    assert (second_one.missed, second_one.duplicate) == (0, 0)
+
+
+def test_what_single_users_miss_and_get_later_makes_up_for_no_outage():
+    (found,) = outages(
+        second(1, 1000),
+        second(2, 1000, lost=500, away=500, delivery={"while_away": 30}),
+        second(3, 1000, back=[1.0] * 500, caught_up=10),
+        *(second(n, 1000, lost=1, back=[0.1], caught_up=2, delivery={"while_away": 2}) for n in range(4, 20)),
+    )
+    assert found.missed == 20
+
+
+def test_messages_lost_in_an_interval_of_several_seconds_or_of_a_part_of_one_count_once():
+    """A machine that was late has longer ones: what was sent in their first seconds was in no second."""
+    long = msgspec.structs.replace(second(5, 10, away=10), duration_s=3.0)
+    short = msgspec.structs.replace(second(5, 10, back=[1.0] * 10), t_s=5.3, duration_s=0.3)
+    given_up = [(26, 1), (27, 2), (28, 4), (29, 8), (30, 16)]  # sent in the seconds 5, 4, 3, 2 and 1
+    (found,) = outages(
+        second(1, 10), second(2, 10, lost=10, away=10), long, short, second(31, 10, lost_ago=given_up)
+    )
+    assert (found.t_s, found.until_s) == (1, 5.3)
+    assert found.messages_lost == 1 + 2 + 4 + 8
+
+
 def outcome(run, text):
     result = judge(parse(text), summarize([run], Planned()))
     return result.outcome, result.value

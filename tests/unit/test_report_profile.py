@@ -77,3 +77,14 @@ def test_the_costs_are_those_of_the_profile(profile):
     assert costs["delivery"].cpu_s.value == profile.curve.costs["delivery"]
     assert costs["delivery"].cpu_s.low <= costs["delivery"].cpu_s.value <= costs["delivery"].cpu_s.high
     assert costs["acknowledged call"].cpu_s.value > profile.curve.costs["inbound"]
+
+
+def test_a_server_is_full_when_its_event_loop_is_also_under_a_quota(profile):
+    """A loop that takes 1.2 cores with its threads is full there, and at half of it under half a quota."""
+    run = made_run([Phase("call", 60, 20.0, 1.0, rate=9.0, size=300)])
+    looped = msgspec.structs.replace(profile, loop_cores=1.2)
+    assert "fills 1.2 cores" in capacity_by_profile(looped, [run]).how
+    run.header = msgspec.structs.replace(
+        run.header, servers=[msgspec.structs.replace(one, cores=0.5) for one in run.header.servers]
+    )
+    assert "fills 0.6 cores" in capacity_by_profile(looped, [run]).how

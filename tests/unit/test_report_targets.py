@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from siotool.cli.outcome import rendered
 from siotool.errors import InputError, RunFileError
+from siotool.report.join import summarize
+from siotool.report.planned import Planned
 from siotool.runfile import Bytes, Connections, TargetUse
 from siotool.runs import reading
 from siotool.workload import WeightedTarget, turns
@@ -109,11 +111,40 @@ def test_runs_of_other_targets_are_of_another_service(fabricated, reported):
     swapped = msgspec.structs.replace(
         first, header=msgspec.structs.replace(first.header, run="other", targets=TARGETS[::-1])
     )
-    from siotool.report.join import summarize
-    from siotool.report.planned import Planned
-
     with pytest.raises(InputError, match="runs of different targets"):
         summarize([first, swapped], Planned())
+
+
+def other(run, targets):
+    """A run of the same service at other targets: of a single one without any."""
+    header = msgspec.structs.replace(run.header, run="other", targets=list(targets))
+    uses = [one.targets[: len(targets)] for one in run.intervals]
+    return msgspec.structs.replace(
+        run,
+        header=header,
+        intervals=[
+            msgspec.structs.replace(one, targets=use) for one, use in zip(run.intervals, uses, strict=True)
+        ],
+    )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("targets", [[], TARGETS[:1], TARGETS[::-1]], ids=["one", "fewer", "swapped"])
+def test_runs_of_different_targets_are_pooled_without_figures_of_each(fabricated, targets, order):
+    """``--same-target`` with a run of several targets and one of fewer ended in a bug."""
+    first = shared(fabricated["chat"])
+    found = summarize([first, other(first, targets)][::order], Planned(), same_target=True)
+    assert found.targets == []
+    assert any("the runs had different targets" in remark for remark in found.remarks)
+
+
+def test_the_targets_of_a_lab_are_the_same_at_other_ports(fabricated):
+    first = shared(fabricated["chat"])
+    lab = msgspec.structs.replace(first, header=msgspec.structs.replace(first.header, lab="lab of two"))
+    moved = [msgspec.structs.replace(one, url=f"{one.url}1") for one in TARGETS]
+    found = summarize([lab, other(lab, moved)], Planned())
+    assert [one.url for one in found.targets] == [one.url for one in TARGETS]
+    assert not any("different targets" in remark for remark in found.remarks)
 
 
 @pytest.mark.parametrize(

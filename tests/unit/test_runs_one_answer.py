@@ -9,7 +9,7 @@ from siotool.plan.evidence.measured_inputs import inputs_of
 from siotool.plan.evidence.observe import observe
 from siotool.plan.evidence.profile import measure
 from siotool.plan.evidence.verify import observed
-from siotool.plan.inputs.figure import middle
+from siotool.plan.inputs.middles import middle_of
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.runfile import Connections, Operation
@@ -65,7 +65,7 @@ def test_a_report_and_a_plan_say_the_same_of_a_run(make_run, more):
     for side in ("in", "out"):
         figure = profile.figures[f"bytes_{side}_per_connection_per_s"]
         assert figure.value == pytest.approx(getattr(bandwidth, f"per_connection_{side}_bytes_per_s"))
-    capacity = middle(inputs.figures["server.capacity"].value)
+    capacity = middle_of(inputs, "server.capacity")
     assert capacity == pytest.approx(measured["capacity"], rel=0.05)  # its middle is drawn
     memory = profile.figures.get("server.memory_per_connection")
     assert (None if memory is None else memory.value) == server.rss_bytes_per_connection
@@ -88,7 +88,7 @@ def test_servers_of_unlike_cores_count_as_the_largest_in_both(make_run):
     assert any("the largest is used" in remark for remark in report.remarks)
     seen = observe(runs, ["yes", "yes"])
     inputs = inputs_of(measure(seen, 1), seen, 1)
-    assert middle(inputs.figures["server.processes"].value) == 2.0
+    assert middle_of(inputs, "server.processes") == 2.0
 
 
 def test_a_second_counts_as_sampled_when_every_server_was(make_run):

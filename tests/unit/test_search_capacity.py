@@ -9,6 +9,7 @@ import pytest
 
 from siotool.search.capacity_search import Asked, CapacitySearch
 from siotool.search.seen_blocks import Block
+from siotool.searched import LOWEST_FAILED
 from tests.bench.capacity import truth
 from tests.unit.simulated_server import QueueServer, StandstillServer, SteadyServer, search_of
 
@@ -48,7 +49,7 @@ def test_an_edge_without_any_noise_is_found_to_a_few_percent_and_early() -> None
 
 def test_a_search_whose_lowest_load_fails_says_so_and_tries_no_other() -> None:
     search, holds = search_of(StandstillServer(5.0))
-    assert search.why == "the lowest load failed"
+    assert search.why == LOWEST_FAILED
     assert search.interval()[0] == 0
     assert {hold.visit.load for hold in holds} == {10.0}
     assert search.elapsed_s < 30

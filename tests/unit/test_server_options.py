@@ -7,6 +7,7 @@ import pytest
 from siotool.cli import server_options
 from siotool.cli.secret_options import redacted
 from siotool.errors import InputError
+from siotool.report.gates import parse
 from siotool.swarm.servers.asked_server import AskedServer, AskedServers
 from siotool.swarm.servers.secret_url import secrets_in, shown
 
@@ -133,3 +134,30 @@ def test_a_header_that_names_servers_is_one_that_can_be_sent() -> None:
         with pytest.raises(InputError, match="is no name of a header") as raised:
             read(header=wrong)
         assert raised.value.hint == "write it --server-header X-Served-By"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"pids": [7]}, id="a process"),
+        pytest.param({"named": ["a=7,8"], "metrics": [PAGE]}, id="one server by its process alone"),
+    ],
+)
+def test_a_restart_is_refused_where_a_gate_is_on_a_server_known_by_its_process(given: dict[str, Any]) -> None:
+    """The process is gone after the restart, and the gate judged nothing."""
+    with pytest.raises(InputError, match="another process than 7") as refused:
+        read(**given, restarted_for=[parse("server_cpu > 80%")])
+    assert "--server-metrics" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("given", "gate"),
+    [
+        pytest.param({"pids": [7]}, "p99:ack > 1s", id="no gate on the server"),
+        pytest.param({"pids": [7], "metrics": [PAGE]}, "server_cpu > 80%", id="its metrics stay"),
+        pytest.param({"named": ["a=cgroup:/x"]}, "server_rss > 1GB", id="its control group stays"),
+        pytest.param({"pids": [7], "admin": [PAGE]}, "server_cpu > 80%", id="the admin UI stays"),
+    ],
+)
+def test_other_restarts_are_not_refused(given: dict[str, Any], gate: str) -> None:
+    assert read(**given, restarted_for=[parse(gate)]).any

@@ -10,6 +10,7 @@ import pytest
 
 from siotool.errors import InputError
 from siotool.swarm.servers.control_group import PROCESSES, ROOT, ControlGroup
+from siotool.swarm.servers.opened_servers import check_apart
 from siotool.swarm.servers.source import SourceGone
 
 
@@ -93,6 +94,39 @@ def test_a_process_names_its_group(groups: str, fixture: str, request: pytest.Fi
 def test_what_is_no_group_is_refused(version_2: Path, asked: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         ControlGroup(asked, version_2, version_2 / "proc")
+
+
+@pytest.mark.parametrize(
+    ("groups", "fixture", "files"),
+    [
+        pytest.param(
+            "0::/\n",
+            "version_2",
+            {"cpu_dot_stat": "usage_usec 9\n", "cgroup_dot_procs": "1\n"},
+            id="version 2",
+        ),
+        pytest.param(
+            "2:cpu,cpuacct:/\n0::/\n", "version_1", {"cpuacct__cpuacct_dot_usage": "9\n"}, id="version 1"
+        ),
+    ],
+)
+def test_a_process_without_a_group_of_its_own_is_not_taken_for_the_whole_machine(
+    groups: str, fixture: str, files: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    """Its group is the root: the generator's CPU was the server's, too."""
+    root = request.getfixturevalue(fixture)
+    write(root, **files)
+    write(root / "proc", **{"71__cgroup": groups})
+    with pytest.raises(InputError, match="root control group"):
+        ControlGroup("71", root, root / "proc")
+
+
+def test_a_group_that_holds_siotool_itself_is_no_server(version_2: Path) -> None:
+    (version_2 / "web/child/cgroup.procs").write_text(f"72\n{os.getpid()}\n")
+    group = ControlGroup("/web", version_2, version_2 / "proc")
+    with pytest.raises(InputError, match="siotool itself is in control group /web"):
+        check_apart(group.what, group.members)
+    check_apart(group.what, group.members - {os.getpid()})
 
 
 def test_a_group_that_ends_is_said(version_2: Path) -> None:

@@ -1,6 +1,8 @@
 """Metrics of a server: which are read, by which names, in which units, and text that is none."""
 
 import gzip
+import math
+import os
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +16,7 @@ from siotool.swarm.servers.metrics_fetch import MOST_BYTES, MetricsFetch
 from siotool.swarm.servers.metrics_text import names_of, read_page
 from siotool.swarm.servers.server_metrics import ServerMetrics
 from siotool.swarm.servers.source import SourceGone
+from siotool.swarm.servers.track import Track
 
 NODE = """# HELP process_cpu_seconds_total Total user and system CPU time spent in seconds.
 # TYPE process_cpu_seconds_total counter
@@ -206,6 +209,59 @@ def test_a_restart_begins_a_counter_again_and_takes_nothing_back(pages):
     assert found.read(lambda: 0.0).counters["cpu_s"] == 0.75
 
 
+def test_a_counter_that_a_page_lacks_is_no_sample_and_goes_on_where_it_was(pages):
+    """It was taken for 0, and once it was back its whole life was the CPU of one second."""
+    found = read(pages)
+    pages.text = NODE.replace("process_cpu_seconds_total 12.5\n", "")
+    pages.text = pages.text.replace("# TYPE process_cpu_seconds_total counter\n", "")
+    assert set(found.read(lambda: 1.0).counters) == {"events_received"}
+    pages.text = NODE.replace("12.5", "13.5")
+    assert found.read(lambda: 2.0).counters["cpu_s"] == 1.0
+
+
+def test_a_page_without_any_of_its_metrics_is_gone(pages):
+    pages.text = "process_cpu_seconds_total 12.5\n"
+    found = read(pages)
+    pages.text = "other_metric 1\n"
+    with pytest.raises(SourceGone, match="no longer there"):
+        found.read(lambda: 1.0)
+
+
+def page_of_workers(*cpu_s):
+    return f"process_cpu_seconds_total {sum(cpu_s)}\n"
+
+
+def test_a_sum_of_workers_that_falls_as_one_ends_is_no_cpu(pages):
+    """A page adds up its workers: the CPU of all that were left was taken for that of one second."""
+    pages.text = page_of_workers(100, 100)
+    found = read(pages)
+    track = Track()
+    for second, workers in enumerate([(100.5, 100.5), (101, 101), (101.5,), (102,), (102.5,)], 1):
+        pages.text = page_of_workers(*workers)
+        track.add(found.read(lambda at=second: float(at)))
+    assert [track.rates(at, at + 1.0).get("cpu_s") for at in (1.0, 2.0, 3.0, 4.0)] == [1.0, None, None, 0.5]
+
+
+def test_no_server_takes_more_cpu_than_its_machine_has(pages):
+    found = read(pages)
+    pages.text = NODE.replace("12.5", str(12.5 + 3 * (os.cpu_count() or 1)))
+    assert math.isnan(found.read(lambda: 1.0).counters["cpu_s"])
+    pages.text = NODE.replace("12.5", str(13.0 + 3 * (os.cpu_count() or 1)))
+    assert found.read(lambda: 2.0).counters["cpu_s"] == 0.5
+
+
+@pytest.mark.parametrize(("joining", "grown"), [("max", 0.75), ("min", 0.25), ("avg", 0.5), ("sum", 1.0)])
+def test_series_of_a_counter_are_joined_as_it_is_asked_for(pages, joining, grown):
+    """They were added up whatever was asked for."""
+    series = 'process_cpu_seconds_total{{pod="a"}} {}\nprocess_cpu_seconds_total{{pod="b"}} {}\n'
+    pages.text = series.format(7, 50)
+    found = read(pages, cpu=f"{joining}(process_cpu_seconds_total)")
+    pages.text = series.format(7.75, 50.25)
+    assert found.read(lambda: 1.0).counters["cpu_s"] == grown
+    pages.text = series.format(8.0, 51.0)
+    assert found.read(lambda: 2.0).counters["cpu_s"] == 2 * grown
+
+
 def test_a_counter_without_a_sample_yet_counts_from_its_first_event(pages):
     """A labelled counter has no sample before the first event: it was left out for the whole run."""
     name = "socket_io_events_sent_total"
@@ -224,7 +280,7 @@ def test_several_series_are_joined_as_their_figure_wants(pages):
     assert read(pages).read(lambda: 0.0).gauges == {"loop_utilization": 0.4, "loop_lag_s": 0.3}
     one = read(pages, cpu='process_cpu_seconds_total{pod="a"}')
     pages.text = pages.text.replace('{pod="a"} 1', '{pod="a"} 4').replace('{pod="b"} 2', '{pod="b"} 90')
-    assert one.read(lambda: 0.0).counters == {"cpu_s": 3.0}
+    assert one.read(lambda: 5.0).counters == {"cpu_s": 3.0}
 
 
 def test_names_that_differ_are_named_with_their_units(pages):

@@ -8,6 +8,8 @@ import pytest
 from siotool.errors import InputError
 from siotool.measured_servers import MeasuredServer
 from siotool.swarm.servers import processes
+from siotool.swarm.servers.asked_server import AskedServer, AskedServers
+from siotool.swarm.servers.opened_servers import check_here
 from siotool.swarm.servers.processes import Processes, Spent, cpu_between
 from siotool.swarm.servers.sampled_server import SampledServer, Sampler
 from siotool.swarm.servers.server_samples import ServerSamples
@@ -269,6 +271,32 @@ def test_a_worker_that_is_another_process_now_is_no_part_of_its_parent_either(se
     assert (parent.members, worker.members) == ({server.process.pid}, {child})
 
 
+def test_a_worker_that_is_a_server_of_its_own_is_no_cpu_of_its_parent_when_it_ends(server):
+    """Trap: once its parent has waited for it, all it ever used is among the parent's figures."""
+    server.do("child")
+    (child,) = Processes([server.process.pid]).members - {server.process.pid}
+    parent = Processes([server.process.pid], [server.process.pid, child])
+    parent.read(lambda: 1.0)
+    server.do("child_burn 0.3")
+    before = parent.read(lambda: 2.0).counters["cpu_s"]
+    server.do("child_end", "brief 0.15")
+    after = parent.read(lambda: 3.0).counters["cpu_s"]
+    assert after - before == pytest.approx(0.15, abs=TICKS)
+    assert parent.read(lambda: 4.0).counters["cpu_s"] - after == pytest.approx(0.0, abs=TICKS)
+
+
+def test_a_worker_that_becomes_a_server_of_its_own_takes_nothing_from_its_parent(server):
+    server.do("child")
+    parent = Processes([server.process.pid])
+    (child,) = parent.members - {server.process.pid}
+    server.do("child_burn 0.3")
+    before = parent.read(lambda: 1.0).counters["cpu_s"]
+    parent.leave_out(child)
+    server.do("brief 0.15")
+    after = parent.read(lambda: 2.0).counters["cpu_s"]
+    assert after - before == pytest.approx(0.15, abs=TICKS)
+
+
 def test_a_server_that_is_gone_is_sampled_no_more(server):
     source = server.watch()
     assert server.sample().processes == 1
@@ -347,3 +375,12 @@ def spent(**processes):
 )
 def test_cpu_of_processes_that_come_and_go_is_counted_once(before, after, unsettled, used, left):
     assert cpu_between(before, after, unsettled) == (used, left)
+
+
+def test_a_process_tree_that_holds_siotool_itself_is_no_server(server):
+    """The shell that both were started from was taken for the server, with the generator's CPU in it."""
+    check_here(AskedServers((AskedServer("a", pids=(server.process.pid,)),)))
+    with pytest.raises(InputError, match=f"siotool itself is in pid {os.getpid()}"):
+        check_here(
+            AskedServers((AskedServer("a", pids=(server.process.pid,)), AskedServer("b", (os.getpid(),))))
+        )

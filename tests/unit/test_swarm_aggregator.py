@@ -75,6 +75,12 @@ def test_what_arrived_where_it_need_not_was_expected_because_it_arrived():
     assert run.close(part(1, receipts=[(1, 0, 2)])) == {"received": 2}
 
 
+def test_who_left_in_seconds_that_did_not_arrive_is_not_expected():
+    run = Run()
+    assert run.close(part(0, joins=[0.1, 0.2])) == {}
+    assert run.close(part(3, missed=2, published=[(1, 3.5)], receipts=[(1, 1, 0)])) == {"received": 1}
+
+
 def test_a_receipt_may_come_before_its_publication():
     run = Run()
     late = part(0, A, joins=[0.1], published=[])
@@ -303,6 +309,13 @@ def stays(*seconds):
 def test_visits_of_a_worker_that_was_late_are_all_of_them():
     parts = [part(4, A, visits=Visits(5, 3, 2, stays(1.0))), part(5, A, visits=Visits(1, 1, 0, stays(2.0)))]
     assert joined(parts).visits == Visits(6, 4, 2, stays(1.0, 2.0))
+
+
+def test_users_without_connections_are_counted_over_workers_and_not_over_seconds():
+    parts = [part(4, A, other_users=5), part(4, B, other_users=2)]
+    delivery = DeliveryAggregator().close(parts, 5.0, False)
+    assert merge(parts, 5.0, 1.0, 0, delivery, {}).other_users == 7
+    assert joined([part(4, A, other_users=5), part(5, A, other_users=3)]).other_users == 3
 
 
 def test_a_second_of_the_run_is_the_sum_of_its_workers():

@@ -1,6 +1,8 @@
 """Users that go offline and come back: what waits for them, and how long they took for it."""
 
+import ast
 from math import inf
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from siotool.swarm.metrics import Metrics
 from siotool.swarm.receiver import Receiver
 
 RUN, PUBLISHER, ROOM = 1, 5, 77
+SCENARIO = Path(__file__).parents[2] / "scenarios/backlog.py"
 
 
 class Offline(Receiver):
@@ -124,8 +127,22 @@ def test_a_user_that_never_comes_back_is_forgotten():
     user.goes(20.0)
     user.metrics.away.forget(user, 21.0)
     assert user.lost_at == inf
-    user.tracker.forget_old(20.0 + KNOWN_S + 1)
+    user.tracker.forget_old(21.0 + KNOWN_S + 1)
     assert user.places == []
+
+
+def test_what_comes_to_a_user_that_stayed_away_and_connects_later_is_not_replayed():
+    """All it got for the rest of the run was counted as replayed, and as caught up."""
+    user = Offline()
+    user.goes(20.0, meant=False)
+    user.metrics.away.forget(user, 20.0)  # it is not waited for
+    user.comes_back(40.0)
+    user.gets(1, 30.0, 40.1)
+    user.gets(2, 50.0, 50.1)
+    found = user.metrics.away.close()
+    assert (found.replayed, found.caught_up, found.back) == (0, 0, 0)
+    user.goes(60.0)
+    assert merged([user.metrics.away.close().drained]).count == 0
 
 
 def test_a_user_that_is_back_and_says_no_more_that_it_is_a_member_is_forgotten():
@@ -136,3 +153,14 @@ def test_a_user_that_is_back_and_says_no_more_that_it_is_a_member_is_forgotten()
     assert user.places != []
     user.tracker.forget_old(200.0 + KNOWN_S + 1)
     assert user.places == []
+
+
+def test_the_scenario_shows_a_backlog_within_a_run_of_the_default_length():
+    """Users came back at second 30, when such a run is over."""
+    settings = {
+        line.target.id: ast.literal_eval(line.value.args[0])
+        for line in ast.walk(ast.parse(SCENARIO.read_text()))
+        if isinstance(line, ast.AnnAssign) and isinstance(line.value, ast.Call)
+        if ast.unparse(line.value.func) == "knob"
+    }
+    assert settings["leave"] + settings["offline"] + settings["within"] <= 20

@@ -38,3 +38,54 @@ stay.set()
 def test_users_are_counted_by_class_until_they_end_are_killed_or_let_go() -> None:
     done = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=False)
     assert not done.returncode, done.stderr
+
+
+_STARTS = """
+from types import SimpleNamespace
+
+import gevent
+from locust import User
+from locust.env import Environment
+
+from siotool.swarm import counting_runner
+from siotool.swarm.user import SocketIOUser
+
+class Chat(SocketIOUser):
+    pass
+
+class Page(User):
+    made = 0
+
+    def __init__(self, environment):
+        super().__init__(environment)
+        type(self).made += 1
+        if self.made % 2:
+            raise OSError("no file for this user")
+
+    def run(self):
+        gevent.sleep(60)
+
+class Bare(User):
+    def __init__(self, environment):
+        pass
+
+raised, users = [], counting_runner._Users()
+runner = SimpleNamespace(
+    state="ready", update_state=lambda state: None, _raised=lambda error: raised.append(str(error)),
+    environment=Environment(user_classes=[]), user_greenlets=users, user_classes=[Chat, Page, Bare],
+    user_classes_by_name={"Chat": Chat, "Page": Page, "Bare": Bare},
+)
+started = counting_runner.WorkerRunner.spawn_users(runner, {"Page": 4, "Bare": 1})
+assert len(started) == 2 and users.count == {"Page": 2}, users.count
+assert raised == ["no file for this user"] * 2 + [
+    "Bare.__init__ must call super().__init__(environment)"
+], raised
+assert counting_runner.WorkerRunner.other_users.fget(runner) == 2
+users.kill()
+"""
+
+
+def test_a_user_that_cannot_be_made_is_reported_and_the_others_of_its_batch_start() -> None:
+    """The rest of its batch was dropped, and nothing said why."""
+    done = subprocess.run([sys.executable, "-c", _STARTS], capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr

@@ -1,6 +1,7 @@
 """Faults are carried out and undone, whatever moment the run ends in."""
 
 from collections.abc import Callable, Sequence, Set
+from time import monotonic
 
 import gevent
 import gevent.event
@@ -8,6 +9,7 @@ import pytest
 
 from siotool.faults.fault_clock import DueStep, StepDone
 from siotool.faults.planned_fault import FaultStep, PlannedFault
+from siotool.swarm import fault_runner
 from siotool.swarm.fault_runner import FaultRunner
 from tests.unit.written_lines import WrittenLines, recorder_into
 
@@ -70,3 +72,47 @@ def test_nothing_is_begun_once_the_run_is_over(lines: WrittenLines) -> None:
         faults.follow()
         faults.undo_all()
     assert doer.begun == []
+
+
+class SlowUndoing:
+    """Each step that undoes takes 100 s of a clock of its own."""
+
+    def __init__(self) -> None:
+        self.now = monotonic()
+        self.begun: list[DueStep] = []
+        self._waiting: list[DueStep] = []
+
+    def begin(self, due: DueStep) -> None:
+        self.begun.append(due)
+        self._waiting.append(due)
+
+    def parts(self, _due: DueStep) -> Sequence[str]:
+        return ()
+
+    def silenced(self, names: Set[str]) -> Set[str]:
+        return names
+
+    def news(self, _within_s: float) -> Sequence[StepDone]:
+        undoing = [due for due in self._waiting if due.step == "undo"]
+        assert len(undoing) <= 1
+        self.now += 100.0 * len(undoing)
+        taken, self._waiting = self._waiting, []
+        return [StepDone(due) for due in taken]
+
+
+def test_each_fault_that_is_undone_at_the_end_has_its_time_and_the_last_one_comes_first(
+    lines: WrittenLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them together had a minute, while a command has two."""
+    doer = SlowUndoing()
+    monkeypatch.setattr(fault_runner, "monotonic", lambda: doer.now)
+    planned = [PlannedFault(at_s=0, do="break", undo="mend") for _ in range(3)]
+    faults = FaultRunner(planned, doer, recorder_into(lines), lambda _name, _pid: None)
+    with gevent.Timeout(10):
+        following = gevent.spawn(faults.follow)
+        while len([line for line in lines.lines if isinstance(line, FaultStep)]) < 3:
+            gevent.sleep(0)
+        faults.undo_all()
+    assert following.successful()
+    assert doer.begun[3:] == [DueStep(number, "undo") for number in (2, 1, 0)]
+    assert [line.text for line in lines.lines if getattr(line, "level", "") == "doubt"] == []

@@ -227,3 +227,18 @@ def test_a_user_that_sends_while_it_is_told_of_its_loss_comes_back():
         "again",
         "opened",
     ]
+
+
+def test_what_follows_a_connect_is_known_by_its_greenlet_and_by_no_other():
+    life = Life()
+    seen = []
+
+    def look():
+        beside = gevent.spawn(lambda: life.lasting.taken_up_here)
+        beside.join()
+        seen.append((life.lasting.taken_up_here, beside.value))
+
+    life.hooks["opened"] = look
+    life.begin().until("opened")
+    assert seen == [(True, False)]
+    assert not life.lasting.taken_up_here

@@ -23,6 +23,7 @@ from siotool.client.address import resolve
 from siotool.swarm.generator import Generator
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.user import SocketIOUser, task
+from siotool.swarm.user_numbers import NumberLane
 from siotool.workload import Target
 
 turns = Counter()
@@ -99,7 +100,11 @@ for rate in [0.001, 0.002] * 5:
     generator.change_rate(rate)
     gevent.sleep(0.01)
 found["slower"] = for_a_moment()
-print(json.dumps({"turns": found, "rests": rests}))
+numbers = [generator.number_in_run(7)]
+used = generator.population
+generator.take_numbers(NumberLane(lane=0, after=100, started=60))
+numbers += [generator.number_in_run(7), generator.population - used]
+print(json.dumps({"turns": found, "rests": rests, "numbers": numbers}))
 generator.engine.stop()
 '''
 
@@ -145,3 +150,7 @@ def test_who_follows_no_schedule_is_left_alone(found: dict[str, dict[str, int]])
 
 def test_answers_wait_no_longer_than_the_fastest_rate_can_bear(told: dict[str, Any]) -> None:
     assert told["rests"] == pytest.approx([ANSWER_S, 0.25 / 40])
+
+
+def test_a_worker_in_place_of_a_lost_one_goes_on_in_its_numbers(told: dict[str, Any]) -> None:
+    assert told["numbers"] == [7, 107, 60]

@@ -66,3 +66,29 @@ def test_a_long_program_keeps_no_more_than_ten_minutes(recorder: Recorder) -> No
     for second in range(SEEN_AT_MOST + 50):
         tell(recorder, second)
     assert (len(seen), seen[0].t_s, seen[-1].t_s) == (SEEN_AT_MOST, 51, SEEN_AT_MOST + 50)
+
+
+def test_what_is_said_of_a_late_second_is_only_about_it_and_all_else_is_about_the_run(
+    recorder: Recorder, lines: WrittenLines
+) -> None:
+    """A search for capacity is not judged by every second, and by every other doubt."""
+    for second in range(2):
+        tell(recorder, second)
+    tell(recorder, 2, untimed=5)
+    recorder.note("doubt", "generator worker 1 was lost")
+    late, lost = [line for line in lines.lines if isinstance(line, Note)]
+    assert late.text.startswith("second 3: the times of 5 operations")
+    assert (late.t_s, late.momentary) == (3.0, True)
+    assert not lost.momentary
+
+
+def test_seconds_that_did_not_arrive_are_a_doubt_and_the_run_goes_on(
+    recorder: Recorder, lines: WrittenLines
+) -> None:
+    for second in (0, 3, 4, 6):
+        tell(recorder, second)
+    assert [line.t_s for line in lines.lines if isinstance(line, Interval)] == [1, 4, 5, 7]
+    assert [(line.level, line.text) for line in lines.lines if isinstance(line, Note)] == [
+        ("doubt", "seconds 2 to 3 of generator worker 0 did not arrive: its connection broke"),
+        ("doubt", "second 6 of generator worker 0 did not arrive: its connection broke"),
+    ]

@@ -1,17 +1,18 @@
 """The program of a search, asked by hand: what it wants of the swarm, and what it writes down."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 import pytest
 
 from siotool.histogram import Histogram
+from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.runfile import Bytes, Connections, Delivery, Interval, Operation, UserClass, WorkerHealth
 from siotool.search.objective import Objective, implied
 from siotool.searched import FoundCapacity, Hold, SearchAxis
 from siotool.swarm.program import Seen, Wanted, seen
-from siotool.swarm.search_program import SearchedLoad, SearchProgram
+from siotool.swarm.search_program import NOT_SAMPLED, SearchedLoad, SearchProgram
 
 GATES = [Objective("p99:ack > 200ms", "late", 0.01, "ack", "", 0.2), *implied()]
 #: A server that answers in time up to so much of what a search raises, and late beyond.
@@ -49,7 +50,8 @@ def driven(
     edge: float = EDGE,
     cpu_cores: Callable[[float], float] = lambda _: 0.1,
     seconds: int = 400,
-    wire: Callable[[float], int] = lambda _: 0,
+    changed: Callable[[float, Interval], Interval] = lambda _, one: one,
+    servers: Sequence[MeasuredServer] = (),
 ) -> tuple[list[Wanted], list[Hold | FoundCapacity]]:
     """Ask a program each second and do what it says at once; what it wanted, and its lines."""
     told: list[Seen] = []
@@ -66,7 +68,7 @@ def driven(
         load = OF[axis](wanted)
         users = wanted.users if axis != "connects" else 1
         one = second(elapsed_s, load, users, edge, cpu_cores(load))
-        told.append(seen(msgspec.structs.replace(one, bytes=Bytes(wire_in=wire(load))), 0.0, []))
+        told.append(seen(changed(load, one), 0.0, [], servers))
     return asked, lines
 
 
@@ -115,6 +117,12 @@ def test_seconds_under_another_load_are_not_held_against_a_load() -> None:
     passed = [line for line in lines if isinstance(line, Hold) and line.load <= 15]
     assert passed
     assert all(line.missed == 0 for line in passed)
+
+
+def test_users_without_connections_are_there_too_when_a_load_is_awaited() -> None:
+    """A search beside an HttpUser waited for ever for the last of its users."""
+    one = msgspec.structs.replace(second(1.0, 1.0, 5), other_users=2)
+    assert seen(one, 0.0, []).users == 7
 
 
 def test_a_bound_that_no_gate_fails_at_ends_in_at_least_and_names_no_server() -> None:
@@ -166,7 +174,88 @@ def test_a_full_link_is_the_generators_limit_and_never_the_servers() -> None:
     """The server is late because the link is full: nothing is learnt of it there."""
     searched = SearchedLoad("users", 10.0, 1e4, 7, link_bytes_per_s=1000.0)
     program = SearchProgram(searched, GATES, 0.95)
-    _, lines = driven(program, edge=90.0, wire=lambda load: int(10 * load))
+
+    def carrying(load: float, one: Interval) -> Interval:
+        return msgspec.structs.replace(one, bytes=Bytes(wire_in=int(10 * load)))
+
+    _, lines = driven(program, edge=90.0, changed=carrying)
     found = [line for line in lines if isinstance(line, FoundCapacity)][-1]
     assert (found.high, found.limited_by) == (None, "generator")
     assert found.low <= 85
+
+
+def out_of_ports(load: float, one: Interval) -> Interval:
+    """No more than 30 users find a local port; the others try again, and not in each second."""
+    away = max(0, int(load) - 30)
+    failed = {"no_local_port": away} if away and one.t_s % 3 == 0 else {}
+    there = msgspec.structs.replace(one.connections, open=one.connections.users - away, failed=failed)
+    return msgspec.structs.replace(one, connections=there)
+
+
+def test_a_generator_without_local_ports_is_the_limit_and_never_the_server() -> None:
+    """Its users were away, and that was taken for the server's capacity."""
+    _, lines = driven(program(), edge=math.inf, changed=out_of_ports)
+    found = capacity(lines)
+    assert (found.high, found.limited_by) == (None, "generator")
+    assert 20 <= found.low <= 31
+    doubted = [line for line in lines if isinstance(line, Hold) and line.outcome == "generator"]
+    assert all("no_local_port" in " ".join(line.doubts) for line in doubted)
+
+
+@pytest.mark.parametrize("where", ["connections", "operations"])
+def test_a_second_with_a_failure_of_the_generators_own_shows_nothing(where: str) -> None:
+    def without_memory(load: float, one: Interval) -> Interval:
+        if load <= 30:
+            return one
+        if where == "connections":
+            closed = msgspec.structs.replace(one.connections, closed={"memory": 9})
+            return msgspec.structs.replace(one, connections=closed)
+        errors = Operation("ack", "echo", 900, errors={"memory": 100})
+        return msgspec.structs.replace(one, operations=[errors])
+
+    found = capacity(driven(program(), edge=math.inf, changed=without_memory)[1])
+    assert (found.high, found.limited_by) == (None, "generator")
+
+
+def test_users_that_the_target_keeps_away_are_its_own_although_the_generator_once_failed() -> None:
+    def refused(load: float, one: Interval) -> Interval:
+        failed = {"no_local_port": 1} if one.t_s == 3 else {"refused": 5} if load > 50 else {}
+        away = 5 if failed else 0
+        there = msgspec.structs.replace(one.connections, open=one.connections.users - away, failed=failed)
+        return msgspec.structs.replace(one, connections=there)
+
+    found = capacity(driven(program(), changed=refused)[1])
+    assert found.limited_by == "server"
+    assert found.high is not None
+
+
+SERVERS = [MeasuredServer("a", [1], "pid 1", 1.0), MeasuredServer("b", [2], "pid 2", 1.0)]
+
+
+def test_a_load_without_samples_of_a_server_whose_level_is_judged_shows_nothing() -> None:
+    """Its process was gone after a restart: the gate counted nothing, and so every load passed it."""
+
+    def half_sampled(load: float, one: Interval) -> Interval:
+        uses = {"a": ServerUse(cpu_cores=load / 100)}
+        if load <= 30:
+            uses["b"] = ServerUse(cpu_cores=load / 100)
+        return msgspec.structs.replace(one, servers=uses)
+
+    gates = [Objective("server_cpu > 80%", "level", 0.1, name="server_cpu_share", limit=0.8), *implied()]
+    asked = SearchProgram(SearchedLoad("users", 10.0, 1e4, users=7), gates, 0.95)
+    _, lines = driven(asked, edge=math.inf, changed=half_sampled, servers=SERVERS)
+    assert capacity(lines).high is None
+    beyond = [line for line in lines if isinstance(line, Hold) and line.load > 30]
+    assert beyond
+    assert {(line.outcome, *line.doubts) for line in beyond} == {("generator", NOT_SAMPLED)}
+
+
+def test_a_servers_memory_is_judged_where_nothing_shows_its_cpu() -> None:
+    def filling(load: float, one: Interval) -> Interval:
+        return msgspec.structs.replace(one, servers={"a": ServerUse(rss_bytes=int(load * 1e6))})
+
+    gates = [Objective("server_rss > 100MB", "level", 0.1, name="server_rss", limit=100e6), *implied()]
+    asked = SearchProgram(SearchedLoad("users", 10.0, 1e4, users=7), gates, 0.95)
+    found = capacity(driven(asked, edge=math.inf, changed=filling, servers=SERVERS[:1])[1])
+    assert found.high is not None
+    assert found.low <= 100 <= found.high

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 from siotool.swarm import scenario_file, spawner  # Locust comes first
 from siotool.swarm.program import Stages, Wanted
-from siotool.workload import Stage
+from siotool.workload import Arrivals, Stage
 
 BEGIN = 100.0
 now, told = [BEGIN], []
@@ -31,7 +31,10 @@ class Runner:
     _users_dispatcher = None
 
     def send_message(self, kind, data):
-        tell("spread", data["seconds"])
+        if kind == "siotool_arrivals":
+            tell("arrivals", None if data is None else data["at"] - BEGIN)
+        else:
+            tell("spread", data["seconds"])
 
     def start(self, users, spawn_rate, user_classes):
         tell("start", users, spawn_rate)
@@ -80,11 +83,18 @@ def followed(*programs):
     told.clear()
     one = spawner.Spawner(Runner(), Recorder(), spawn, 1)
     for program in programs:
+        if callable(program):
+            program()
+            continue
         try:
             one.follow(program)
         except ArithmeticError:
             tell("raised")
     return list(told)
+
+
+def arriving():
+    return Wishes(Wanted(0, 2.0, 1.0, arrivals=Arrivals(5.0, 1e6)))
 
 
 stages = Stages([Stage(10, 50), Stage(5, 50), Stage(10, 10)])
@@ -94,6 +104,8 @@ print(json.dumps({
     "impatient": followed(Wishes(*[Wanted(5, 0.0)] * 3)),
     "by rate": followed(Wishes(Wanted(5, 1.0, 2.0), Wanted(5, 2.0, 2.0), Wanted(5, 3.0, 4.0))),
     "notes": followed(Wishes(Wanted(5, 1.0, note="a"), Wanted(6, 2.0, note="a"), Wanted(7, 3.0, note="b"))),
+    "a restart": followed(arriving(), Stages([Stage(1, 0)]), lambda: sleep(60), arriving()),
+    "a slow tick": followed(Stages([Stage(1, 5)]), lambda: sleep(0.05), Stages([Stage(1, 5)])),
     "broken": followed(Wishes(Wanted(5, 3.0), ArithmeticError()), Wishes(Wanted(6, 1.0))),
 }))
 """
@@ -172,6 +184,22 @@ def test_after_a_program_that_breaks_the_next_one_begins_where_it_ended(told: di
     assert [kind for _, kind, *_ in broken if kind in ("ended", "raised")] == ["ended", "raised", "ended"]
     assert [second for _, second in of(broken, "program")] == [0.0, 3.0]
     assert [more for _, *more in of(broken, "stage")] == [[0.0, 0], [3.0, 1]]
+
+
+def test_no_user_arrives_while_a_server_is_started_again_and_none_is_made_up_for(
+    told: dict[str, Any],
+) -> None:
+    """They arrived at a server that was down, and those of that minute all at once when it was back."""
+    arrivals = [
+        [round(at), at_s if at_s is None else round(at_s)] for at, at_s in of(told["a restart"], "arrivals")
+    ]
+    assert arrivals == [[0, 0], [2, None], [63, 63]]
+    assert [round(second) for _, second in of(told["a restart"], "program")] == [0, 2, 63]
+    assert [round(second) for _, second, _ in of(told["a restart"], "stage")] == [0, 2, 63]
+
+
+def test_a_program_that_follows_at_once_begins_where_the_one_before_ended(told: dict[str, Any]) -> None:
+    assert [second for _, second in of(told["a slow tick"], "program")] == [0.0, 1.0]
 
 
 _TWO_MOVES = """

@@ -41,6 +41,8 @@ class Runner:
 
 
 class Recorder:
+    started = {1: 40}
+
     def __init__(self):
         self.begin = monotonic()
 
@@ -91,7 +93,9 @@ def told_to_a_newcomer(*programs):
     found = [spawner.lacks_one]
     spawner.lose(1, 0.0)
     found.append(spawner.lacks_one)
-    return [*found, spawner.welcome(2, "late"), spawner.lacks_one, runner.told, runner.heard[-1]]
+    found += [spawner.welcome(2, "late"), spawner.lacks_one]
+    spawner.share_out()
+    return [*found, runner.told, runner.heard[-1]]
 
 
 print(json.dumps({
@@ -117,10 +121,11 @@ def test_a_worker_that_comes_in_place_of_a_lost_one_learns_what_the_others_know(
 ) -> None:
     *places, told, last = heard["newcomer"]
     assert places == [False, True, 1, False]
-    assert [kind for kind, *_ in told] == ["siotool_spread", "siotool_rate"]
-    assert told[1] == ["siotool_rate", {"per_s": 8.0}, "late"]
+    assert [kind for kind, *_ in told] == ["siotool_lane", "siotool_spread", "siotool_rate"]
+    assert told[0][1] == {"lane": 1, "after": 43, "started": 40}, "beyond the three that were wanted last"
+    assert told[2] == ["siotool_rate", {"per_s": 8.0}, "late"]
     assert last == ["users", 3], "the users are shared out anew"
-    assert [kind for kind, *_ in heard["newcomer without a rate"][-2]] == ["siotool_spread"]
+    assert [kind for kind, *_ in heard["newcomer without a rate"][-2]] == ["siotool_lane", "siotool_spread"]
 
 
 def test_workers_are_told_of_each_new_rate_once_and_before_users_that_are_to_follow_it(

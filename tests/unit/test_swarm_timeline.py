@@ -117,6 +117,39 @@ def test_a_worker_that_joins_is_awaited_from_its_first_second_on():
     assert (numbers(timeline), timeline.finished) == ([(3, [A, B])], True)
 
 
+def test_a_report_that_did_not_arrive_is_told_once_and_holds_up_nobody():
+    """Trap: every later report of the worker was dropped, and it was killed for its silence."""
+    timeline = Timeline(2)
+    for worker in (A, B):
+        assert timeline.add(part(0, worker)) is None
+    assert timeline.add(part(3, B)) == (1, 2)
+    assert timeline.due(B) == 4
+    assert timeline.add(part(4, B)) is None
+    for number in range(1, 5):
+        timeline.add(part(number, A))
+    assert numbers(timeline) == [(0, [A, B]), (1, [A]), (2, [A]), (3, [A, B]), (4, [A, B])]
+    timeline.add(part(5, A, final=True))
+    assert timeline.add(part(6, B, final=True)) == (5, 5)
+    assert numbers(timeline) == [(5, [A]), (6, [B])]
+    assert (timeline.waiting, timeline.finished, timeline.lost) == (False, True, set())
+
+
+def test_seconds_that_did_not_arrive_from_anybody_belong_to_the_next():
+    timeline = Timeline(1)
+    timeline.add(part(0, A))
+    assert timeline.add(part(3, A)) == (1, 2)
+    groups = list(timeline.whole())
+    assert [[(one.number, one.missed) for one in parts] for parts in groups] == [[(0, 0)], [(3, 2)]]
+    assert not timeline.waiting
+
+
+def test_a_report_is_not_taken_twice():
+    timeline = Timeline(1)
+    for number in (0, 1, 0, 1, 2):
+        timeline.add(part(number, A))
+    assert numbers(timeline) == [(0, [A]), (1, [A]), (2, [A])]
+
+
 def test_nobody_joins_with_a_second_that_was_given_out():
     timeline = Timeline(1)
     for number in range(3):

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from siotool.workload import Stage, Workload, ramp, users_asked, users_at
+from siotool.workload import Arrivals, Stage, Workload, ramp, users_asked, users_at
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,26 @@ def test_users_asked_are_no_more_than_a_stages_own_on_its_way_up():
     stages = [Stage(5, 10), Stage(5, 100)]
     assert [users_asked(stages, moment) for moment in (0.0, 4.5, 4.999, 5.0, 20.0)] == [2, 10, 10, 28, 100]
     assert users_asked([], 3.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("planned", "most"),
+    [
+        pytest.param(workload(UP_HOLD_DOWN), 100, id="the stage with the most"),
+        pytest.param(
+            msgspec.structs.replace(workload([]), arrivals=Arrivals(5.0, 60.0, most=70)), 70, id="arrivals"
+        ),
+        pytest.param(
+            msgspec.structs.replace(workload([]), arrivals=Arrivals(5.0, 60.0)),
+            0,
+            id="arrivals without a bound",
+        ),
+        pytest.param(
+            msgspec.structs.replace(workload([]), search="users", searched_users=900), 900, id="a search"
+        ),
+        pytest.param(msgspec.structs.replace(workload([]), shape="Wave"), 0, id="a load shape"),
+    ],
+)
+def test_the_most_users_are_known_wherever_something_bounds_them(planned: Workload, most: int) -> None:
+    """They were 0 for a search: nothing looked whether machines had room for it."""
+    assert planned.most_users == most

@@ -3,7 +3,7 @@
 ``lint`` says which of them a fleet meets.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isfinite
 
 import msgspec
@@ -66,42 +66,43 @@ def attachment_rows(large_per_s: N, nodes: N) -> tuple[N, N]:
     return large_per_s * 2 * POSTGRES_CLEANUP_S, large_per_s * nodes
 
 
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of message that goes through the adapter, ``per_s`` over the whole service.
+
+    ``message_bytes`` is the event as JSON; ``room_size`` and ``private_share`` as for ``received_share``.
+    """
+
+    name: str
+    per_s: float
+    message_bytes: float
+    room_size: float = 1.0
+    private_share: float = 0.0
+    binary: bool = False
+
+
 def lint(
     adapter: Adapter,
     *,
     nodes: float,
-    publishes_per_s: float,
-    message_bytes: float,
-    room_size: float,
-    private_share: float,
+    published: Sequence[Published],
     shards: float,
     machines: float,
-    binary: bool,
     requests: Requests[float],
     recovery: bool,
     ceiling_per_s: float | None,
 ) -> list[str]:
     """Return what is wrong, or will be, with this adapter in this fleet: one sentence each.
 
-    ``nodes`` are processes, on ``machines``; ``message_bytes`` is the event as JSON; ``requests``
-    are calls of fetchSockets and the like; ``recovery``: connectionStateRecovery is set.
-    ``ceiling_per_s`` replaces the record's.
+    ``nodes`` are processes, on ``machines``; ``requests`` are calls of fetchSockets and the like;
+    ``recovery``: connectionStateRecovery is set. ``ceiling_per_s`` replaces the record's.
     """
-    rate = backend_rate(
-        adapter,
-        publishes_per_s,
-        room_size,
-        nodes,
-        private_share=private_share,
-        shards=shards,
-    )
-    received = received_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
+    publishes_per_s = sum(one.per_s for one in published)
     return [
         *_topology(adapter, nodes, publishes_per_s, machines),
-        *_backend(adapter, rate, ceiling_per_s or adapter.ceiling_per_s),
-        *_shards(adapter, room_size, private_share, shards),
-        *_buffers(adapter, received, message_bytes),
-        *_postgres(adapter, nodes, publishes_per_s, message_bytes, binary),
+        *_backend(adapter, published, nodes, shards, ceiling_per_s or adapter.ceiling_per_s),
+        *_shards(adapter, published, shards),
+        *_buffers(adapter, published, nodes),
+        *_postgres(adapter, published, nodes),
         *_chatter(adapter, nodes, publishes_per_s, requests),
         *_recovery(adapter, nodes, recovery),
     ]
@@ -122,7 +123,13 @@ def _topology(adapter: Adapter, nodes: float, publishes_per_s: float, machines: 
         yield f"One process needs no adapter: {adapter.name} carries every publish without need."
 
 
-def _backend(adapter: Adapter, rate: float, ceiling: float | None) -> Iterator[str]:
+def _backend(
+    adapter: Adapter, published: Sequence[Published], nodes: float, shards: float, ceiling: float | None
+) -> Iterator[str]:
+    rate = sum(
+        backend_rate(adapter, one.per_s, one.room_size, nodes, private_share=one.private_share, shards=shards)
+        for one in published
+    )
     if ceiling is not None and rate > ceiling:
         yield (
             f"The backend would deliver {format_count(round(rate))} messages/s from one instance; "
@@ -131,7 +138,7 @@ def _backend(adapter: Adapter, rate: float, ceiling: float | None) -> Iterator[s
         )
 
 
-def _shards(adapter: Adapter, room_size: float, private_share: float, shards: float) -> Iterator[str]:
+def _shards(adapter: Adapter, published: Sequence[Published], shards: float) -> Iterator[str]:
     if shards > 1 and adapter.divides_by == "nothing" and adapter.law != "nobody":
         yield (
             f"{format_count(shards)} shards do not help {adapter.name}: each publish still goes to "
@@ -139,22 +146,30 @@ def _shards(adapter: Adapter, room_size: float, private_share: float, shards: fl
         )
     if shards > 1 and adapter.divides_by == "namespaces":
         yield f"Streams are divided by namespace: only 1 of {format_count(shards)} would be used."
-    if shards > 1 and adapter.divides_by == "rooms" and not isfinite(room_size):
+    heaviest = max(published, key=lambda one: one.per_s, default=None)
+    if heaviest is None or adapter.divides_by != "rooms":
+        return
+    if shards > 1 and not isfinite(heaviest.room_size):
         yield (
             "A broadcast to all is one channel of one shard, however many shards there are: "
             "broadcast to rooms to use them."
         )
-    if private_share > 0 and adapter.divides_by == "rooms" and adapter.private_to_all:
+    if heaviest.private_share > 0 and adapter.private_to_all:
         yield (
             "In the mode dynamic, what is sent to one socket id goes to every node; dynamic-private "
             "sends it to one."
         )
 
 
-def _buffers(adapter: Adapter, received: float, message_bytes: float) -> Iterator[str]:
+def _buffers(adapter: Adapter, published: Sequence[Published], nodes: float) -> Iterator[str]:
     if adapter.name not in _PUBSUB:
         return
-    lasts = slow_node_s(received * (message_bytes + adapter.envelope_bytes))
+    bytes_per_s = sum(
+        received_per_node(adapter, one.per_s, one.room_size, nodes, one.private_share)
+        * (one.message_bytes + adapter.envelope_bytes)
+        for one in published
+    )
+    lasts = slow_node_s(float(bytes_per_s))
     if lasts < OUTPUT_BUFFER_SOFT_S:
         yield (
             f"Redis drops a node that stops reading for {format_duration(lasts)} "
@@ -162,18 +177,22 @@ def _buffers(adapter: Adapter, received: float, message_bytes: float) -> Iterato
         )
 
 
-def _postgres(
-    adapter: Adapter, nodes: float, publishes_per_s: float, message_bytes: float, binary: bool
-) -> Iterator[str]:
+def _postgres(adapter: Adapter, published: Sequence[Published], nodes: float) -> Iterator[str]:
+    publishes_per_s = sum(one.per_s for one in published)
     if adapter.name != "postgres" or publishes_per_s <= 0:
         return
     # the JSON: without the 22 bytes of type, length, process id, channel and its end, end
-    if binary or message_bytes + adapter.envelope_bytes - 22 >= POSTGRES_PAYLOAD_BYTES:
-        rows, reads = attachment_rows(publishes_per_s, nodes)
-        why = "binary" if binary else f"{format_size(message_bytes)} is over the 8,000 bytes of a NOTIFY"
+    around = adapter.envelope_bytes - 22
+    rows = [one for one in published if one.binary or one.message_bytes + around >= POSTGRES_PAYLOAD_BYTES]
+    if rows:
+        inserts = sum(one.per_s for one in rows)
+        kept, reads = attachment_rows(inserts, nodes)
+        largest = max((one.message_bytes for one in rows if not one.binary), default=0.0)
+        why = "binary" if not largest else f"{format_size(largest)} is over the 8,000 bytes of a NOTIFY"
+        of = "" if len(rows) == len(published) else f" of {', '.join(one.name for one in rows)}"
         yield (
-            f"Each publish becomes a row of a table ({why}): {format_count(publishes_per_s)} INSERTs/s, "
-            f"{format_count(reads)} SELECTs/s by the nodes, up to {format_count(rows)} rows kept."
+            f"Each publish{of} becomes a row of a table ({why}): {format_count(inserts)} INSERTs/s, "
+            f"{format_count(reads)} SELECTs/s by the nodes, up to {format_count(kept)} rows kept."
         )
     yield (
         f"Each of {format_count(publishes_per_s)} publishes/s is a transaction with NOTIFY, and those "

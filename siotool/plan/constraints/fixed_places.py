@@ -1,8 +1,9 @@
 """Fixed numbers of places: connections allowed, open files, ports of a balancer, connection tracking."""
 
+from siotool.plan.constraints import balancer
 from siotool.plan.constraints.constraint import Constraint, Limit
 from siotool.plan.demand.world import World
-from siotool.plan.numbers import N, divide, maximum
+from siotool.plan.numbers import N, divide, maximum, whole
 from siotool.units import format_count
 
 
@@ -52,18 +53,31 @@ def _ports(world: World[N]) -> Limit[N] | None:
         return None
     # workers of a primary, which the cluster adapter joins, share its one port
     listening = 1.0 if world.inputs.choice("topology.adapter") == "cluster" else world["server.processes"]
-    places = world["topology.balancer_ports"] * world["topology.balancer_addresses"] * listening
+    each = world["topology.balancer_ports"] * world["topology.balancer_addresses"] * listening
+    places = each * _balancers(world)
     sockets = _sockets(world)
     keys = (
         *("workload.connections", "topology.balancer_ports", "topology.balancer_addresses"),
+        *("topology.balancer_connections", "topology.balancer_accept_rate", "topology.balancer_bandwidth"),
         "topology.adapter",
     )
     return Limit(sockets, places, divide(sockets, places), keys)
 
 
+def _balancers(world: World[N]) -> N:
+    """Return the balancers that the plan needs, not rounded, each with ports of its own; one at least.
+
+    As if all were full: then more connections never need fewer servers, though a balancer more brings ports.
+    """
+    limits = (one.limit(world) for one in (balancer.CONNECTIONS, balancer.ACCEPTS, balancer.BYTES))
+    return maximum(1.0, *(limit.servers for limit in limits if limit is not None))
+
+
 def _ports_sentence(world: World[float], limit: Limit[float]) -> str:
+    count = whole(_balancers(world))
+    who = f"each of {format_count(count)} balancers" if count > 1 else "a balancer"
     return (
-        f"a balancer opens {format_count(world['topology.balancer_ports'])} connections from each of its "
+        f"{who} opens {format_count(world['topology.balancer_ports'])} connections from each of its "
         f"{format_count(world['topology.balancer_addresses'])} addresses to one server port"
     )
 

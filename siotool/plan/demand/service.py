@@ -44,7 +44,10 @@ _ACK_ID = 100
 
 
 def world(inputs: Inputs, values: Mapping[str, N]) -> World[N]:
-    """Return the world in which the inputs have these values."""
+    """Return the world in which the inputs have these values; a figure that is another one has that one's."""
+    same = inputs.same()
+    if same:
+        values = {**values, **{key: values[other] for key, other in same.items()}}
     return World(inputs, values, demand(inputs, values))
 
 
@@ -66,10 +69,15 @@ def demand(inputs: Inputs, values: Mapping[str, N]) -> Demand[N]:
     if "workload.session_length" in values:
         # Little's law: so many connections, each so long, need so many new ones
         new_per_s = new_per_s + divide(connections, values["workload.session_length"])
+    sent = streams(inputs, values, connections)
+    travel = _travel(inputs, values, connections, new_per_s, sent) if sent else None
+    return Demand(connections, new_per_s, sent, travel)
+
+
+def streams(inputs: Inputs, values: Mapping[str, N], connections: N) -> tuple[Stream[N], ...]:
+    """Return each kind of message with the traffic that it makes among so many sessions."""
     messages = (_message(choice, values) for choice in inputs.messages)
-    streams = tuple(Stream(message, traffic(message, connections)) for message in messages)
-    travel = _travel(inputs, values, connections, new_per_s, streams) if streams else None
-    return Demand(connections, new_per_s, streams, travel)
+    return tuple(Stream(message, traffic(message, connections)) for message in messages)
 
 
 def _message(choice: MessageChoice, values: Mapping[str, N]) -> MessageKind[N]:

@@ -18,7 +18,7 @@ def document(profile: CalibratedProfile) -> Document:
         name="siotool loadtest --calibrate",
         context=f"{profile.target}, calibrated {profile.started_at} within {profile.seconds:.0f} s",
         headline=_headline(profile),
-        tone="bad" if any(not one.reached for one in profile.wanted) else "",
+        tone="bad" if profile.doubts or any(not one.reached for one in profile.wanted) else "",
         facts=_facts(profile),
         answer=[
             f"A load that no phase had is predicted within ±{format_share(1.7 * profile.error_cv)} "
@@ -38,6 +38,8 @@ def _headline(profile: CalibratedProfile) -> str:
     missed = [one.name for one in profile.wanted if not one.reached]
     if missed:
         return f"Calibrated, but {' and '.join(missed)} not as well as wanted"
+    if profile.doubts:
+        return "Calibrated, but not to be trusted: the run has doubts"
     return f"Calibrated: {len(profile.names)} costs from {sum(one.used for one in profile.phases)} phases"
 
 
@@ -51,7 +53,8 @@ def _facts(profile: CalibratedProfile) -> list[Fact]:
 
 def _said(profile: CalibratedProfile) -> list[Sentence]:
     said = [Sentence(one.sentence, "plain" if one.reached else "warning") for one in profile.wanted]
-    said += [Sentence(remark, "doubt" if "of the run:" in remark else "remark") for remark in profile.remarks]
+    said += [Sentence(doubt, "doubt") for doubt in profile.doubts]
+    said += [Sentence(remark, "remark") for remark in profile.remarks]
     return said
 
 
@@ -149,7 +152,7 @@ def _reach(profile: CalibratedProfile) -> list[Sentence | Table]:
     rows = [Row([said, format_count(round(profile.measured_to[key]))]) for key, said in words.items()]
     return [
         Sentence(
-            f"The heaviest phase took {profile.cores_most:.2f} of {profile.server_cores:g} cores. Beyond "
+            f"The heaviest phase took {profile.cores_most:.2f} of {profile.full_cores:.3g} cores. Beyond "
             "that, and beyond the loads below, costs are extrapolated."
         ),
         Table(columns("measured up to", "per server>"), rows),

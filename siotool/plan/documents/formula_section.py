@@ -84,13 +84,24 @@ def _difference(plan: Plan) -> str:
     agree = plan.document.servers == plan.corrected.servers
     if plan.inputs.downtime_s == 0 and agree:
         return "Without downtime the counts are the same: demand divided by what one server may carry."
-    if plan.inputs.downtime_s == 0:
+    if plan.inputs.downtime_s == 0 and _imbalance(plan) > 1:
         return (
             "They differ because the formula takes all servers for equally loaded: the fullest one carries "
             "more than the mean (topology.imbalance)."
+        )
+    if plan.inputs.downtime_s == 0:
+        return (
+            "They differ because some figures are ranges: the formula takes the median of each, and the "
+            "corrected count is the median of all draws."
         )
     return (
         f"{'They agree here, but' if agree else 'They differ because'} the formula takes downtime off the "
         "demand: more downtime lowers its result; but the sessions stay, and the servers still in "
         "service must carry them."
     )
+
+
+def _imbalance(plan: Plan) -> float:
+    """The fullest server over the mean."""
+    known = {figure.key: figure.value for figure in plan.figures}
+    return known.get("topology.imbalance") or 1.0

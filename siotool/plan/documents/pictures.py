@@ -12,7 +12,8 @@ from siotool.plan.documents import plan_charts, storm_document
 from siotool.plan.documents import plan_words as words
 from siotool.plan.documents.plan_document import Drawn
 from siotool.plan.evaluation.evaluate import evaluate
-from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.middles import middles
 from siotool.plan.model import Plan
 from siotool.plan.numbers import Number
 from siotool.plan.storm.storm_plan import StormPlan
@@ -69,7 +70,7 @@ def storm_of(plan: Plan, inputs: Inputs, *, draws: int, seed: int) -> StormPlan 
     None where the plan has no handshakes, no fleet or no connections. Where the goals' failure
     leaves no server, all are lost and back at once.
     """
-    world = world_of(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+    world = world_of(inputs, middles(inputs))
     fleet, connections = plan.servers.p95, world.demand.connections
     if at_rest(world) is None or not fleet or connections < 1:
         return None

@@ -1,7 +1,8 @@
 """What a plan rests on: what a server is, what was not given, and what was not considered."""
 
 from siotool.plan.evaluation.evaluate import Evaluation
-from siotool.plan.inputs.figure import Figure, Inputs, middle
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.middles import middle_of
 from siotool.plan.inputs.planfile import FILLED_IN
 from siotool.units import format_count
 
@@ -39,7 +40,7 @@ def rests_on(evaluation: Evaluation[float]) -> list[str]:
 
 def server_words(inputs: Inputs) -> str:
     """Return what one server is: ``one process of one core``, ``4 processes of 0.5 of a core``."""
-    count, cores = (middle(inputs.figures[f"server.{name}"].value) for name in ("processes", "process_cores"))
+    count, cores = (middle_of(inputs, f"server.{name}") for name in ("processes", "process_cores"))
     of = "one core" if cores == 1 else f"{format_count(cores)} of a core"
     return f"{format_count(count)} processes of {of}" if count > 1 else f"one process of {of}"
 

@@ -4,9 +4,9 @@ import math
 
 from siotool.plan.adapters import limits as adapter_limits
 from siotool.plan.adapters import recovery
-from siotool.plan.adapters.laws import Adapter, adapter_named
+from siotool.plan.adapters.laws import adapter_named
 from siotool.plan.constraints import event_loop
-from siotool.plan.demand.world import Stream, World
+from siotool.plan.demand.world import World
 from siotool.plan.evaluation.evaluate import Evaluation
 from siotool.plan.evaluation.oddities import odd
 from siotool.units import format_count, format_duration, format_share
@@ -89,33 +89,27 @@ def _growth(world: World[float], evaluation: Evaluation[float]) -> list[str]:
     ]
 
 
-def _published(world: World[float]) -> tuple[Adapter, float, Stream[float] | None]:
-    """The adapter, the publishes per second it carries, and the stream that most of them are of."""
-    adapter = adapter_named(world.inputs.choice("topology.adapter"))
-    streams = world.demand.streams
-    heaviest = max(streams, key=lambda stream: stream.traffic.publishes_per_s, default=None)
-    return adapter, world.demand.publishes_per_s, heaviest
-
-
-def _message_bytes(world: World[float]) -> float:
-    """The largest event that is published, as the JSON array that adapters carry: ["name","payload"]."""
-    return max(
-        (
-            len(stream.message.name) + stream.message.size_bytes + 7
-            for stream in world.demand.streams
-            if stream.traffic.publishes_per_s > 0
-        ),
-        default=0.0,
-    )
+def _published(world: World[float]) -> list[adapter_limits.Published]:
+    """What goes through the adapter, by kind of message; an event is the JSON array ["name","payload"]."""
+    return [
+        adapter_limits.Published(
+            name=stream.message.name,
+            per_s=stream.traffic.publishes_per_s,
+            message_bytes=len(stream.message.name) + stream.message.size_bytes + 7,
+            room_size=float(stream.crowd),
+            private_share=stream.private_share,
+            binary=stream.message.binary,
+        )
+        for stream in world.demand.streams
+        if stream.traffic.publishes_per_s > 0
+    ]
 
 
 def _adapter(world: World[float], evaluation: Evaluation[float]) -> list[str]:
-    adapter, publishes, heaviest = _published(world)
+    adapter = adapter_named(world.inputs.choice("topology.adapter"))
     processes = _processes(world, evaluation)
-    if heaviest is None or not math.isfinite(processes):
+    if not world.demand.streams or not math.isfinite(processes):
         return []
-    if adapter.law == "nobody":
-        publishes = 0.0  # another warning says that they reach no other process
     # shards that were not given are as many as the plan needs
     decided = world.inputs.figures["topology.shards"].provenance.kind != "default"
     needed = evaluation.shards if math.isfinite(evaluation.shards) else 1.0
@@ -123,12 +117,9 @@ def _adapter(world: World[float], evaluation: Evaluation[float]) -> list[str]:
         adapter,
         nodes=processes,
         machines=float(evaluation.fleet),
-        publishes_per_s=publishes,
-        message_bytes=_message_bytes(world),
-        room_size=float(heaviest.crowd),
-        private_share=heaviest.private_share,
+        # without an adapter another warning says that they reach no other process
+        published=[] if adapter.law == "nobody" else _published(world),
         shards=world["topology.shards"] if decided else max(1.0, needed),
-        binary=any(s.message.binary for s in world.demand.streams if s.traffic.publishes_per_s > 0),
         requests=world.requests,
         recovery=world.inputs.flag("transport.recovery"),
         ceiling_per_s=world.values.get("topology.backend_rate"),
@@ -150,16 +141,18 @@ def _asking(world: World[float], evaluation: Evaluation[float]) -> list[str]:
 
 
 def _recovery(world: World[float], evaluation: Evaluation[float]) -> list[str]:
-    adapter, publishes, heaviest = _published(world)
-    fleet = float(evaluation.fleet)
+    adapter = adapter_named(world.inputs.choice("topology.adapter"))
+    fleet, published = float(evaluation.fleet), _published(world)
     recovers = world.inputs.flag("transport.recovery") and adapter.recovery != "none"
-    if not recovers or heaviest is None or not 0 < fleet < math.inf:
+    if not recovers or not published or not 0 < fleet < math.inf:
         return []
     fullest = min(1.0, world["topology.imbalance"] / fleet)
+    publishes = sum(one.per_s for one in published)
+    mean = sum(one.per_s * one.message_bytes for one in published) / publishes
     return recovery.lint(
         adapter,
         publishes_per_s=publishes,
-        entry_bytes=_message_bytes(world) + adapter.envelope_bytes,
+        entry_bytes=mean + adapter.envelope_bytes,
         nodes=_processes(world, evaluation),
         sessions=math.ceil(world.demand.connections * fullest),
         heap_bytes=world.get("server.heap"),

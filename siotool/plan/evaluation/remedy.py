@@ -5,8 +5,8 @@ import math
 import msgspec
 
 from siotool.plan.adapters.laws import Adapter, adapter_named, hosting_share, received_share
-from siotool.plan.constraints.cpu import load
-from siotool.plan.constraints.event_loop import processes_needed
+from siotool.plan.constraints.cpu import heard, load
+from siotool.plan.constraints.event_loop import processes_needed, usable
 from siotool.plan.demand.world import World
 from siotool.plan.evaluation.evaluate import Bound, Evaluation
 from siotool.plan.inputs.figure import Figure
@@ -14,7 +14,7 @@ from siotool.plan.inputs.provenance import Provenance
 from siotool.units import format_count, format_duration, format_rate, format_share
 
 #: So many nodes that almost none of them holds a given room.
-_MANY = 1e9
+_MANY = 1e12
 
 
 def remedy(evaluation: Evaluation[float]) -> str:
@@ -51,16 +51,13 @@ def _event_loop(world: World[float]) -> str:
                 "servers, each of which does more."
             )
     heaviest = max(world.demand.streams, key=lambda stream: stream.traffic.publishes_per_s, default=None)
-    each = (
-        world.get("server.adapter_cost") + world.get("server.decode_cost") + world.get("server.encode_cost")
-    )
     sentence = ""
-    if heaviest is not None and each > 0:
+    if heaviest is not None:
         sentence = of_adapter(
             adapter_named(world.inputs.choice("topology.adapter")),
             publishes_per_s=world.demand.publishes_per_s,
-            decode_s=each,
-            utilization=world["server.utilization"],
+            each_s=_each_s(world),
+            utilization=usable(world),
             room_size=heaviest.crowd,
             private_share=heaviest.private_share,
             delivery_cores=load(world).shared,
@@ -68,11 +65,26 @@ def _event_loop(world: World[float]) -> str:
     return sentence or "No number of servers is enough: what each process repeats fills its core."
 
 
+def _each_s(world: World[float]) -> float:
+    """Mean CPU seconds of a message that one of very many nodes receives: few of them hold its room.
+
+    So few decode it, where the adapter leaves out who does not hold the room, and few encode it.
+    """
+    received = cores = 0.0
+    for stream in world.demand.streams:
+        one = heard(world, stream, _MANY)
+        received += one.received_per_s
+        cores += one.received_per_s * world.get("server.adapter_cost")
+        cores += one.decoded_per_s * world.get("server.decode_cost")
+        cores += one.encoded_per_s * world.get("server.encode_cost")
+    return cores / received if received > 0 else 0.0
+
+
 def of_adapter(
     adapter: Adapter,
     *,
     publishes_per_s: float,
-    decode_s: float,
+    each_s: float,
     utilization: float,
     room_size: float,
     private_share: float,
@@ -81,7 +93,7 @@ def of_adapter(
     """Return why receiving leaves no node enough of its core, and what would help; empty if one has enough.
 
     More nodes divide the deliveries; with most adapters they do not divide the receiving. With
-    every node receiving all M publishes at d seconds each no N is enough where M·d ≥ u. That
+    every node receiving all M publishes at ``each_s`` = d seconds no N is enough where M·d ≥ u. That
     doubling the nodes doubles what is thrown away is reported from production:
     https://github.com/socketio/socket.io/issues/5226. ``delivery_cores``: all CPU that divides.
     """
@@ -89,7 +101,7 @@ def of_adapter(
     def heard_on(nodes: float) -> float:
         return float(publishes_per_s * received_share(adapter, room_size, nodes, private_share))
 
-    if delivery_cores + heard_on(1.0) * decode_s <= utilization:
+    if delivery_cores + heard_on(1.0) * each_s <= utilization:
         return ""
     if adapter.law == "nobody":
         return (
@@ -98,13 +110,13 @@ def of_adapter(
             if publishes_per_s > 0
             else ""
         )
-    heard = heard_on(_MANY)
-    if heard * decode_s < utilization:
+    received = heard_on(_MANY)
+    if received * each_s < utilization:
         return ""
-    most = int(utilization / decode_s * (1 + 1e-9))
+    most = int(utilization / each_s * (1 + 1e-9))
     works = [
         "the local flag for what need not leave its node",
-        f"less than {format_duration(utilization / heard)} of CPU for each message received",
+        f"less than {format_duration(utilization / received)} of CPU for each message received",
         f"fewer than {format_count(most)} messages/s received by each node",
     ]
     if math.isfinite(room_size) and adapter.law != "hosting":
@@ -118,8 +130,8 @@ def of_adapter(
         works.insert(0, "the mode dynamic-private, which sends a private message to one node only")
     return (
         f"No number of nodes is enough: with {adapter.name} each one receives "
-        f"{format_count(round(heard))} messages/s, however many there are. At "
-        f"{format_duration(decode_s)} each that is {format_share(heard * decode_s)} of its core, "
+        f"{format_count(round(received))} messages/s, however many there are. At "
+        f"{format_duration(each_s)} each that is {format_share(received * each_s)} of its core, "
         f"and {format_share(utilization)} may be used. What would work: {'; '.join(works)}."
     )
 

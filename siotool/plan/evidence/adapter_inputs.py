@@ -31,11 +31,18 @@ _OF_ANY_SERVER = {
 
 
 def inputs_of_adapter(
-    profile: AdapterProfile, planned: Inputs, size: float, seed: int, *, alone: bool
+    profile: AdapterProfile,
+    planned: Inputs,
+    size: float,
+    seed: int,
+    *,
+    alone: bool,
+    delivered: float | None = None,
 ) -> Inputs:
-    """Return the figures that a measured adapter gives to a plan with messages of ``size`` bytes.
+    """Return the figures that a measured adapter gives to a plan with publishes of ``size`` bytes on average.
 
-    ``alone``: nothing else says what a server costs. Raises InputError where ``planned`` has another adapter.
+    ``alone``: nothing else says what a server costs. ``delivered``: mean size of its deliveries, None where
+    it is the same. Raises InputError where ``planned`` has another adapter.
     """
     _check_adapter(profile, planned)
     generator = Generator(PCG64(seed))
@@ -61,8 +68,9 @@ def inputs_of_adapter(
         costs["server.base_cost"] = np.minimum(_MOST_BASE, _busy(profile.server, drawn))
         figures["server.processes"] = figures["server.process_cores"] = Figure(1.0, runs)
         if "delivery" in drawn and drawn["delivery"].all():
-            full = size / (drawn["delivery"] + drawn.get("byte", nothing) * size)
-            kind = Provenance("measured", f"{runs.detail}: messages of {format_size(size)} that fill a core")
+            sent = size if delivered is None else delivered
+            full = sent / (drawn["delivery"] + drawn.get("byte", nothing) * sent)
+            kind = Provenance("measured", f"{runs.detail}: messages of {format_size(sent)} that fill a core")
             figures["server.capacity"] = Figure(_samples(full), kind)
     figures |= {key: Figure(_samples(values), runs) for key, values in costs.items()}
     if profile.backend is not None and (rate := _backend_rate(profile, size, generator)) is not None:

@@ -9,6 +9,7 @@ from numpy.random import PCG64, Generator
 
 from siotool.calibration.phase import Phase
 from siotool.errors import InputError
+from siotool.measured_servers import MeasuredServer
 from siotool.plan.evidence.calibrated import (
     CalibratedProfile,
     CostFigure,
@@ -24,11 +25,21 @@ from siotool.plan.evidence.curve import (
     solve,
 )
 from siotool.plan.evidence.heap import course_of, fit_memory
-from siotool.plan.evidence.holds import LOAD, HeldPhase, Load, holds_of, usual_pace
+from siotool.plan.evidence.holds import (
+    FULL_LOOP,
+    LOAD,
+    MOST_WITHHELD,
+    HeldPhase,
+    Load,
+    holds_of,
+    usual_pace,
+)
+from siotool.plan.evidence.observe import LEAST_LOOP, check_serves_all
 from siotool.plan.evidence.term_words import SPARE, TERM_WORDS, separable
 from siotool.plan.evidence.warming_test import still_warming
 from siotool.runfile import Run
-from siotool.runs.seconds import Floats
+from siotool.runs.seconds import Floats, seconds_of
+from siotool.units import format_share
 
 #: Replicates of every cost, and the interval that is shown of them.
 REPLICATES = 400
@@ -49,19 +60,16 @@ class _Fit(msgspec.Struct, frozen=True, eq=False):
 def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile:
     """Estimate the costs that a calibration shows; the same seed gives the same profile.
 
-    Raises InputError when the server was not sampled, or too few phases took anything of it.
+    Raises InputError when the server was not sampled, was not the only one, or took nothing in too many
+    phases.
     """
-    server = run.header.server
-    if server is None:
-        raise InputError(f"{run.path}: the server was not sampled", "calibrate with --server-pid")
+    server = _only_server(run)
     usual = usual_pace(run)
     held = [hold for hold in holds_of(run, phases, usual) if not hold.phase.pilot]
-    rest = [hold for hold in held if not hold.phase.transport]
+    sound = [hold for hold in held if not hold.overloaded]
+    rest = [hold for hold in sound if not hold.phase.transport]
     working = [hold for hold in rest if hold.phase.kind != "idle"]
-    if not any(hold.cores > FLOOR_CORES for hold in working):
-        raise InputError(
-            f"{run.path}: the server took no CPU in any phase", "give --server-pid the process that serves"
-        )
+    _check_holds(run, sound)
     names, absorbed = separable(rest)
     if len(rest) < len(names) + SPARE:
         raise InputError(
@@ -76,6 +84,7 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
         fit = _fit(rest, names)
     generator = Generator(PCG64(seed))
     replicates = _replicates(rest, names, fit, generator)
+    doubts = _doubts(run)
     machine = run.header.generators[0]
     used = {hold.number for hold in rest}
     kinds = Counter((hold.phase.work, hold.phase.users) for hold in rest)
@@ -93,6 +102,7 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
         machine=MachineFigures(machine.system, machine.cpus, machine.memory_bytes),
         server=server.source,
         server_cores=server.cores,
+        loop_cores=_loop_cores(sound),
         server_memory_bytes=server.memory_bytes,
         seconds=round(run.intervals[-1].t_s, 1),
         curve=fit.curve,
@@ -103,15 +113,59 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
         floor_cores=FLOOR_CORES,
         usual_pace=usual,
         memory=fit_memory(course_of(run, opening_s, until_s), seed),
-        other_ways=_other_ways(held, fit),
+        other_ways=_other_ways(sound, fit),
         phases=[_phase(hold, fit, hold.number in used) for hold in held],
         discarded=discarded,
         repeats=sum(count - 1 for count in kinds.values()),
-        measured_to=_most(held),
-        cores_most=max(hold.cores for hold in held),
+        measured_to=_most(sound),
+        cores_most=max(hold.cores for hold in sound),
         wanted=[],
-        remarks=_remarks(rest, discarded, run),
+        valid="suspect" if doubts else "yes",
+        doubts=doubts,
+        remarks=_remarks(rest, discarded, len(held) - len(sound)),
     )
+
+
+def _only_server(run: Run) -> MeasuredServer:
+    """The server that was calibrated. Raises InputError where there was none, or there were several."""
+    servers = [one for one in run.header.servers if not one.beside]
+    if not servers:
+        raise InputError(f"{run.path}: the server was not sampled", "calibrate with --server-pid")
+    if len(servers) > 1:
+        raise InputError(
+            f"{run.path}: {len(servers)} servers were sampled, and a profile is of one",
+            "calibrate one of them, at its own URL",
+        )
+    return servers[0]
+
+
+def _check_holds(run: Run, sound: Sequence[HeldPhase]) -> None:
+    """Refuse a run that shows no cost of its server. ``sound`` are the phases that it kept up with."""
+    if not sound:
+        raise InputError(f"{run.path}: the server kept up with no phase", "calibrate with fewer --users")
+    if not any(hold.cores > FLOOR_CORES for hold in sound if hold.phase.kind != "idle"):
+        raise InputError(
+            f"{run.path}: the server took no CPU in any phase", "give --server-pid the process that serves"
+        )
+    seconds = seconds_of([run])
+    check_serves_all(run, seconds.only(seconds.usable), 1)
+
+
+def _loop_cores(holds: Sequence[HeldPhase]) -> float | None:
+    """The CPU in cores that the server takes when its event loops are full; None where they are not known."""
+    known = [hold for hold in holds if hold.loop > LEAST_LOOP]
+    busy = sum(hold.loop * hold.seconds for hold in known)
+    return sum(hold.cores * hold.seconds for hold in known) / busy if busy else None
+
+
+def _doubts(run: Run) -> list[str]:
+    """What makes a calibration suspect."""
+    said = [f"{note.text} (at {note.t_s:.0f} s)" for note in run.notes if note.level == "doubt"]
+    if run.end is None:
+        said.append(f"the run has no end: it was cut after {run.intervals[-1].t_s:.0f} s")
+    elif run.end.reason != "finished":
+        said.append(f"the run ended early, after {run.end.t_s:.0f} s: {run.end.reason.replace('_', ' ')}")
+    return said
 
 
 def _most(holds: Sequence[HeldPhase]) -> Load:
@@ -257,8 +311,14 @@ def _phase(hold: HeldPhase, fit: _Fit, used: bool) -> PhaseFigures:
     )
 
 
-def _remarks(holds: Sequence[HeldPhase], discarded: int, run: Run) -> list[str]:
+def _remarks(holds: Sequence[HeldPhase], discarded: int, overloaded: int) -> list[str]:
     said = []
+    if overloaded:
+        said.append(
+            f"phases that the server did not keep up with, and that are left out: {overloaded}; its event "
+            f"loop was busy for more than {format_share(FULL_LOOP)} of the time, or more than "
+            f"{format_share(MOST_WITHHELD)} of what was due could not begin"
+        )
     if discarded:
         said.append(
             f"the first {discarded} phases cost more than the rest, so the server was still warming up: they "
@@ -270,5 +330,4 @@ def _remarks(holds: Sequence[HeldPhase], discarded: int, run: Run) -> list[str]:
             f"phases that took 10 % of a core or less: {len(light)}; they are marked as light, and mislead "
             "when they are scaled up"
         )
-    said += [f"of the run: {note.text}" for note in run.notes if note.level == "doubt"]
     return said

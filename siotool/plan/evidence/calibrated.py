@@ -121,6 +121,8 @@ class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):
     ``floor_cores``. ``usual_pace`` is what fixed work cost while its CPU was measured, in the middle.
     ``measured_to`` is the most of each column of
     a load; ``cores_most`` the most CPU that a phase took. ``seconds`` is how long it took.
+    ``server_cores`` are those that the server may fill, ``loop_cores`` what it takes of them when its event
+    loops are full, None where nothing shows them. ``doubts`` are why it is ``suspect``.
     """
 
     version: Literal[1] = 1
@@ -135,6 +137,7 @@ class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):
     machine: MachineFigures
     server: str
     server_cores: float
+    loop_cores: float | None = None
     server_memory_bytes: int | None
     seconds: float
     curve: CostCurve
@@ -152,4 +155,11 @@ class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):
     measured_to: Load
     cores_most: float
     wanted: list[WantedInterval]
+    valid: Literal["yes", "suspect"] = "yes"
+    doubts: list[str] = []
     remarks: list[str]
+
+    @property
+    def full_cores(self) -> float:
+        """The CPU of a full server: of its event loops where they are known, else all that it may fill."""
+        return self.server_cores if self.loop_cores is None else self.loop_cores

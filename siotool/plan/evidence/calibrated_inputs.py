@@ -15,32 +15,24 @@ from siotool.plan.evidence.calibrated import CPU_BETWEEN_STARTS, CalibratedProfi
 from siotool.plan.evidence.curve import long_share
 from siotool.plan.evidence.observe import event_loops
 from siotool.plan.evidence.resample import run_factor
-from siotool.plan.inputs.figure import Figure, Inputs, middle
+from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance, measured
 from siotool.plan.inputs.ranges import Replicates
 from siotool.runs.seconds import Floats
 from siotool.units import format_size
 
-#: Bytes of a message where a plan does not say.
-_SIZE = 200.0
 #: Bytes around the text of a message on the wire: the packet's type and event, the frame's head.
 _FRAME = 30.0
 #: A process at rest cannot take more than this of its core.
 _MOST_BASE = 0.9
 
 
-def message_size(planned: Inputs) -> float:
-    """Mean size in bytes of the messages of a plan; 200 where it has none."""
-    sizes = [
-        middle(figure.value)
-        for key, figure in planned.figures.items()
-        if key.startswith("workload.messages.") and key.endswith(".size")
-    ]
-    return float(np.mean(sizes)) if sizes else _SIZE
+def inputs_of_profile(
+    profile: CalibratedProfile, size: float, seed: int, *, received: float | None = None
+) -> Inputs:
+    """Return what a calibration shows of a plan's figures, for deliveries of ``size`` bytes on average.
 
-
-def inputs_of_profile(profile: CalibratedProfile, size: float, seed: int) -> Inputs:
-    """Return what a calibration shows of a plan's figures, for messages of ``size`` bytes.
+    ``received``: mean size of what sessions send; None where it is the same.
 
     Costs are drawn together: a server started again may be a little faster or slower in all it does.
     """
@@ -52,15 +44,16 @@ def inputs_of_profile(profile: CalibratedProfile, size: float, seed: int) -> Inp
     }
     runs = measured((profile.run,))
     processes = event_loops(profile.server_cores)
+    sizes = (size, size if received is None else received)
     figures = {
         key: Figure(Replicates(tuple(map(float, values)), "cpu"), runs)
-        for key, values in _costs(profile, drawn, size, processes).items()
+        for key, values in _costs(profile, drawn, sizes, processes).items()
     }
     for cost in profile.costs:
         if not cost.separable and (key := _KEYS.get(cost.name)) is not None and key not in figures:
             figures[key] = Figure(0.0, Provenance("measured", cost.sentence))
     figures["server.processes"] = Figure(float(processes), runs)
-    figures["server.process_cores"] = Figure(min(1.0, profile.server_cores / processes), runs)
+    figures["server.process_cores"] = Figure(min(1.0, profile.full_cores / processes), runs)
     if (capacity := _capacity(profile, drawn, size)) is not None:
         kind = Provenance("measured", f"{runs.detail}: messages of {format_size(size)} that fill its cores")
         figures["server.capacity"] = Figure(Replicates(tuple(map(float, capacity)), "cpu"), kind)
@@ -95,7 +88,7 @@ def _capacity(profile: CalibratedProfile, drawn: Mapping[str, Floats], size: flo
     if name not in drawn or not drawn[name].all():
         return None
     each = drawn[name] + drawn.get("long", 0.0) * long_share(wire) + drawn.get("byte", 0.0) * wire
-    found: Floats = wire / each * np.maximum(0.0, profile.server_cores - _at_rest(profile, drawn))
+    found: Floats = wire / each * np.maximum(0.0, profile.full_cores - _at_rest(profile, drawn))
     return found
 
 
@@ -107,13 +100,14 @@ def _at_rest(profile: CalibratedProfile, drawn: Mapping[str, Floats]) -> Floats:
 
 
 def _costs(
-    profile: CalibratedProfile, drawn: Mapping[str, Floats], size: float, processes: int
+    profile: CalibratedProfile, drawn: Mapping[str, Floats], sizes: tuple[float, float], processes: int
 ) -> dict[str, Floats]:
+    delivered, received = sizes
     found = {key: drawn[name] for name, key in _KEYS.items() if name in drawn}
     if "delivery" in drawn and "long" in drawn:
-        found["server.delivery_cost"] = drawn["delivery"] + drawn["long"] * long_share(size)
+        found["server.delivery_cost"] = drawn["delivery"] + drawn["long"] * long_share(delivered)
     if "inbound" in drawn and "byte_in" in drawn:
-        more = (drawn["byte_in"] - drawn.get("byte", 0.0)) * size
+        more = (drawn["byte_in"] - drawn.get("byte", 0.0)) * received
         found["server.inbound_cost"] = np.maximum(0.0, drawn["inbound"] + more)
     found["server.base_cost"] = np.minimum(_MOST_BASE, _at_rest(profile, drawn) / processes)
     return found

@@ -34,7 +34,7 @@ def describe_profile(profile: CalibratedProfile) -> Callable[[Evaluation[float]]
             explained=1 - float((errors**2).sum()) / variance if variance > 0 else 0.0,
             observed_cores=[float(value) for value in seen],
             predicted_cores=[float(value) for value in fitted],
-            remarks=[*profile.remarks, *_remarks(profile)],
+            remarks=[*profile.doubts, *profile.remarks, *_remarks(profile)],
             extrapolation=beyond.factor if beyond.factor < float("inf") else None,
             beyond=list(beyond.sentences),
             scaling=None,

@@ -18,6 +18,11 @@ from siotool.runs.seconds import Floats, Seconds, seconds_of
 LIGHT_CORES = 0.1
 #: A phase shows something when so many of its seconds were sampled.
 LEAST_SECONDS = 2
+#: An event loop that is busier than this share of the time is full: what waits for it is worked off in larger
+#: parts, and each costs less than on a server that keeps up.
+FULL_LOOP = 0.95
+#: The same where the target kept users from more than this share of what was due.
+MOST_WITHHELD = 0.1
 #: A server's CPU grows with these powers of what a text and a step through memory cost. From second to second
 #: it follows them more (python -m tests.bench.pace), from run to run no more than this.
 TEXT_POWER, STEP_POWER = 0.3, 1.0
@@ -49,6 +54,8 @@ class HeldPhase(msgspec.Struct, frozen=True):
     besides as many, ``rss_bytes`` the most memory in the phase.
     ``pace`` is how much more CPU the same work took of the machine then than at its usual pace, as a loop of
     fixed work shows (``siotool.swarm.awake``); 1 where none ran.
+    ``loop`` is the share of the time in which the server's event loops were busy, NaN where it is not known,
+    and ``withheld`` the share of the operations due that the target kept users from.
     ``number`` counts phases from 0.
     """
 
@@ -62,6 +69,13 @@ class HeldPhase(msgspec.Struct, frozen=True):
     opened_besides: float
     rss_bytes: float
     pace: float
+    loop: float
+    withheld: float
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether the server did not keep up. Users that connect again are kept from the rest on purpose."""
+        return self.loop > FULL_LOOP or (self.phase.kind != "connect" and self.withheld > MOST_WITHHELD)
 
     @property
     def light(self) -> bool:
@@ -87,16 +101,20 @@ def holds_of(run: Run, phases: Sequence[Phase], usual: Pace | None = None) -> li
     for number, phase in enumerate(timetable.phases):
         begin, end = timetable.starts[number] + phase.settle_s, timetable.starts[number + 1]
         rows = (seconds["begin_s"] >= begin - _WITHIN_S) & (seconds["t_s"] <= end + _WITHIN_S)
-        if (hold := _hold(seconds, rows, number, phase, usual)) is not None:
+        if (hold := _hold(run, seconds, rows, number, phase, usual)) is not None:
             found.append(hold)
     return found
 
 
-def whole_hold(run: Run) -> HeldPhase | None:
-    """The hold phase of any run, to compare with a prediction; None where the server was not sampled."""
+def whole_hold(run: Run, usual: Pace | None) -> HeldPhase | None:
+    """The hold phase of any run, to compare with a prediction; None where the server was not sampled.
+
+    Its pace is over the ``usual`` one, of the calibration that the prediction is by.
+    """
     seconds = seconds_of([run])
     users = run.header.workload.users_max
-    return _hold(seconds, seconds.held, 0, Phase("own", users, run.header.workload.duration_s), None)
+    phase = Phase("own", users, run.header.workload.duration_s)
+    return _hold(run, seconds, seconds.held, 0, phase, usual)
 
 
 def opened_besides(seconds: Seconds) -> Floats:
@@ -106,7 +124,9 @@ def opened_besides(seconds: Seconds) -> Floats:
     return besides
 
 
-def _hold(seconds: Seconds, rows: Marks, number: int, phase: Phase, usual: Pace | None) -> HeldPhase | None:
+def _hold(
+    run: Run, seconds: Seconds, rows: Marks, number: int, phase: Phase, usual: Pace | None
+) -> HeldPhase | None:
     rows = rows & seconds.sampled
     if np.count_nonzero(rows) < LEAST_SECONDS:
         return None
@@ -123,7 +143,15 @@ def _hold(seconds: Seconds, rows: Marks, number: int, phase: Phase, usual: Pace 
         connections_most=float(seconds["connections_end"][: last + 1].max()),
         rss_bytes=float(seconds["rss_bytes"][rows].max()),
         pace=_pace(seconds, rows, usual),
+        loop=seconds.mean("server_loop_share", rows),
+        withheld=_withheld(run, rows),
     )
+
+
+def _withheld(run: Run, rows: Marks) -> float:
+    """The share of the operations due in some seconds of a run that the target kept users from."""
+    classes = [one for number in np.flatnonzero(rows) for one in run.intervals[number].user_classes]
+    return sum(one.withheld for one in classes) / max(1, sum(one.offered for one in classes))
 
 
 def _pace(seconds: Seconds, rows: Marks, usual: Pace | None) -> float:

@@ -5,7 +5,7 @@ from numpy.random import PCG64, Generator
 
 from siotool.plan.evidence.asked import workload
 from siotool.plan.evidence.fit import BASE, REPLICATES
-from siotool.plan.evidence.observe import Observations, event_loops, limit_share
+from siotool.plan.evidence.observe import LEAST_LOOP, Observations, event_loops, limit_share
 from siotool.plan.evidence.profile import ServerProfile
 from siotool.plan.evidence.resample import run_factor
 from siotool.plan.inputs.costs import COSTS, LEARNT
@@ -23,8 +23,6 @@ SEEN = (
 )
 #: A run that brought its server to this share of its CPU shows how a full one behaves.
 ENOUGH = 0.4
-#: A loop that is less busy does not say how much CPU a full one takes.
-_LEAST_LOOP = 0.05
 _CPU = frozenset((BASE, *(cost.key for cost in LEARNT)))
 
 
@@ -94,7 +92,7 @@ def loop_cores(observations: Observations) -> float | None:
     """
     rows = observations.whole.only(observations.whole.held & observations.whole.sampled)
     busy, cores = rows.mean("server_loop_share"), rows.mean("cpu_cores")
-    if not (busy > _LEAST_LOOP and cores > 0):
+    if not (busy > LEAST_LOOP and cores > 0):
         return None
     return cores / max(origin.nodes for origin in observations.origins) / busy
 

@@ -28,6 +28,8 @@ Validity = Literal["yes", "suspect", "no"]
 _HALF = 0.5
 #: Fewer seconds than this in one run show nothing.
 LEAST_SECONDS = 5
+#: A loop that is less busy does not say how much CPU a full one takes.
+LEAST_LOOP = 0.05
 
 
 def event_loops(cores: float) -> int:
@@ -130,7 +132,7 @@ def observe(
         for number, (run, name, count) in enumerate(zip(runs, names(runs), counts, strict=True))
     ]
     for number, (run, origin) in enumerate(zip(runs, origins, strict=True)):
-        _check_process(run, origin, seconds.only(usable & (seconds.run == number)))
+        check_serves_all(run, seconds.only(usable & (seconds.run == number)), origin.nodes)
     return Observations(tuple(origins), seconds, seconds.only(usable))
 
 
@@ -182,24 +184,32 @@ def _servers_of(run: Run, nodes: int) -> int:
     return max(nodes, sampled) if nodes == 1 else nodes
 
 
-def _check_process(run: Run, origin: Origin, seconds: Seconds) -> None:
-    """Refuse a run whose sampled processes cannot be all that serve: they did too little, or held too few."""
+def check_serves_all(run: Run, seconds: Seconds, servers: int) -> None:
+    """Refuse a run whose sampled processes cannot be all that serve: they did too little, or held too few.
+
+    ``seconds`` are those that costs are learnt from, ``servers`` how many there are. Raises InputError.
+    """
     work = {
         name: float((seconds[name] * seconds["duration_s"]).sum())
         for name in ("inbound_per_s", "deliveries_per_s", "handshakes_per_s", "cpu_cores")
     }
     hint = "give --server-pid the process that serves the target"
     if wrong := wrong_by_cpu(sum(work.values()) - work["cpu_cores"], work["cpu_cores"]):
-        raise InputError(f"{origin.file}: {wrong}", hint)
+        raise InputError(f"{run.path}: {wrong}", hint)
     share = held_share(seconds, by_files=True)
+    addresses = len(run.header.targets)
+    if share is None and addresses > servers:
+        raise InputError(
+            f"{run.path}: {addresses} addresses were loaded, and nothing shows that the sampled process "
+            "serves them all",
+            "sample each server with --server-pid or --server NAME=PID",
+        )
     if share is None or share.value >= (NEARLY_ALL if files_show([run]) else _HALF):
         return
     if share.value < NONE_HELD:
-        raise InputError(
-            f"{origin.file}: the sampled process does not hold the connections ({share.how})", hint
-        )
+        raise InputError(f"{run.path}: the sampled process does not hold the connections ({share.how})", hint)
     raise InputError(
-        f"{origin.file}: the sampled servers hold {format_share(share.value)} of the connections "
+        f"{run.path}: the sampled servers hold {format_share(share.value)} of the connections "
         f"({share.how}): other processes serve the rest, and cost what is not measured",
         "sample them all, each with --server-pid or --server NAME=PID",
     )

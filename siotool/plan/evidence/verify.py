@@ -6,6 +6,7 @@ proves little; the table says by how much, which shows more than whether.
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -30,7 +31,7 @@ OBSERVED = (
 
 
 class CheckedFigure(msgspec.Struct, frozen=True):
-    """One figure, predicted with 90 % bounds and observed."""
+    """One figure, predicted with 90 % bounds and observed. ``inside``: the observation lies within them."""
 
     name: str
     unit: str
@@ -38,13 +39,8 @@ class CheckedFigure(msgspec.Struct, frozen=True):
     value: float
     high: float
     observed: float
+    inside: bool
     how: str
-
-    @property
-    def inside(self) -> bool:
-        """True when the observation lies within the bounds."""
-        slack = EXACT_WITHIN * abs(self.value) if self.low == self.high else 0.0
-        return self.low - slack <= self.observed <= self.high + slack
 
     @property
     def error(self) -> float:
@@ -55,6 +51,7 @@ class CheckedFigure(msgspec.Struct, frozen=True):
 class Verification(msgspec.Struct, frozen=True):
     """A run compared with its prediction: one row for each figure, and what they come to."""
 
+    version: Literal[1]
     run: str
     checks: tuple[CheckedFigure, ...]
     summary: str
@@ -88,29 +85,32 @@ def verify(predicted: Mapping[str, Floats | float], observations: Observations) 
             f"a run shows {', '.join(seen)}",
         )
     checks = tuple(
-        _check(name, unit, predicted[name], seen[name], how)
+        check(name, unit, predicted[name], seen[name], how)
         for name, unit, how in OBSERVED
         if name in predicted
     )
-    return Verification(run=origin.run, checks=checks, summary=summary(checks))
+    return Verification(version=1, run=origin.run, checks=checks, summary=summary(checks))
 
 
 def summary(checks: Sequence[CheckedFigure]) -> str:
     """Return how many figures lay inside, and the one that was missed by most, in a sentence."""
-    inside = sum(check.inside for check in checks)
+    inside = sum(one.inside for one in checks)
     said = f"{inside} of {len(checks)} figures lie within their 90 % interval"
-    missed = [check for check in checks if not check.inside]
+    missed = [one for one in checks if not one.inside]
     if not missed:
         return f"{said}."
-    worst = max(missed, key=lambda check: abs(check.error))
+    worst = max(missed, key=lambda one: abs(one.error))
     side = "above" if worst.error > 0 else "below"
     amount = f"{abs(worst.error):.0%}".replace("%", " %") if math.isfinite(worst.error) else "far"
     return f"{said}; {worst.name.replace('_', ' ')} was seen {amount} {side} its prediction."
 
 
-def _check(name: str, unit: str, draws: Floats | float, seen: float, how: str) -> CheckedFigure:
+def check(name: str, unit: str, draws: Floats | float, seen: float, how: str) -> CheckedFigure:
+    """Hold what was seen of a figure against its predictions."""
     low, value, high = (float(bound) for bound in np.quantile(draws, (LOW, 0.5, HIGH)))
-    return CheckedFigure(name=name, unit=unit, low=low, value=value, high=high, observed=seen, how=how)
+    slack = EXACT_WITHIN * abs(value) if low == high else 0.0
+    inside = low - slack <= seen <= high + slack
+    return CheckedFigure(name, unit, low, value, high, seen, inside, how)
 
 
 def _one_run(observations: Observations) -> Origin:

@@ -5,36 +5,38 @@ fleet at 95 % sureness; the fewest are the fleet, bad days included, that the me
 needs: without ``workload.peak_factor`` and ``workload.event_factor``, and without growth.
 """
 
+import math
+
 from siotool.errors import InputError
 from siotool.plan.demand.service import peak_connections
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.growth import counting
 from siotool.plan.growth.exports import Autoscaling
 from siotool.plan.growth.rampup import MOST_RAMP_S, Ramp, ramp_warning
-from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.middles import middles
 from siotool.plan.model import Plan
-from siotool.plan.numbers import Number, is_array, single
+from siotool.plan.numbers import Number, is_array, single, where
 from siotool.units import format_count
 
 
 def scaling(plan: Plan, inputs: Inputs, target: str, namespace: str, *, draws: int, seed: int) -> Autoscaling:
     """Return replicas and connections per pod for a workload named ``target``.
 
-    A pod holds the connections per server of the whole fleet, so that scaling leaves the spares:
-    of the fleet of the peak or of the mean day, whichever are fewer, and with ranges in 95 % of the
-    draws. Raises InputError for a plan that no number of servers satisfies, or without demand.
+    A pod holds its part of what the whole fleet holds, so that scaling leaves the spares: of the fleet of
+    the peak or of the mean day, whichever is less, and with ranges in 95 % of the draws. Raises InputError
+    for a plan that no number of servers satisfies, or without demand.
     """
     most = plan.servers.p95
     if not most:
         raise InputError(
             "the plan has no fleet to scale", "there is no demand, or no number of servers is enough"
         )
-    values = counting.values_of(inputs, draws, seed)
     mean = counting.mean_day(inputs)
-    of_mean = evaluate(mean, counting.values_of(mean, draws, seed))
-    each = min(_p5(counting.per_server(evaluate(inputs, values))), _p5(counting.per_server(of_mean)))
-    fewest = counting.servers(mean, draws, seed).p95 or 1
-    fewest = max(1, min(fewest, most))
+    fewest = max(1, min(counting.servers(mean, draws, seed).p95 or 1, most))
+    each = min(
+        _held(counting.today(inputs), most, draws, seed) / most, _held(mean, fewest, draws, seed) / fewest
+    )
     return Autoscaling(
         target=target,
         namespace=namespace,
@@ -56,7 +58,7 @@ def outrun(inputs: Inputs, scaling: Autoscaling, pod_start_s: float) -> str | No
     ``pod_start_s``: from asking for a pod to its taking connections. None when they do not, or
     where the plan has no new connections.
     """
-    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    values = middles(inputs)
     demand = evaluate(inputs, values).world.demand
     start, per_s = _mean_connections(inputs), float(demand.new_per_s)
     peak = float(demand.connections)
@@ -73,7 +75,17 @@ def outrun(inputs: Inputs, scaling: Autoscaling, pod_start_s: float) -> str | No
 
 def _mean_connections(inputs: Inputs) -> float:
     mean = counting.mean_day(inputs)
-    return float(peak_connections({key: middle(figure.value) for key, figure in mean.numbers()}))
+    return float(peak_connections(middles(mean)))
+
+
+def _held(inputs: Inputs, servers: int, draws: int, seed: int) -> float:
+    """Return the connections that so many servers hold, spares left over, in 95 % of the draws.
+
+    Where connections cost nothing, those that there are.
+    """
+    values = counting.values_of(inputs, draws, seed)
+    held = counting.holds(inputs, values, servers)
+    return _p5(where(held < math.inf, held, peak_connections(values)))
 
 
 def _p5(connections: Number) -> float:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 
 from siotool.plan.demand.service import peak_connections
 from siotool.plan.evaluation.evaluate import Evaluation, count, evaluate
-from siotool.plan.inputs.figure import Figure, Inputs, middle
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.middles import middles
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.model import Fleet
-from siotool.plan.numbers import Condition, Number, anywhere, divide, is_array, single, where
+from siotool.plan.numbers import Condition, Number, anywhere, is_array, single, where
 
 #: The most times today's connections that are tried; a fleet that holds these holds any number.
 _MOST_TIMES = 2.0**20
@@ -28,7 +29,7 @@ def values_of(inputs: Inputs, draws: int, seed: int) -> Mapping[str, Number]:
         from siotool.plan.uncertainty.worlds import uncertain  # noqa: PLC0415
 
         return uncertain(inputs, seed).draw(draws)
-    return {key: middle(figure.value) for key, figure in inputs.numbers()}
+    return middles(inputs)
 
 
 def fleet_of(servers: Number) -> Fleet:
@@ -120,12 +121,6 @@ def _halved(
 def _of(value: Number, some: Condition | None) -> Number:
     """Some draws of a figure; a single figure is the same for all."""
     return value[some] if some is not None and is_array(value) else value
-
-
-def per_server(evaluation: Evaluation[Number]) -> Number:
-    """Return the connections on each server of the whole fleet, spares included; infinite without a fleet."""
-    fleet = evaluation.fleet
-    return where(fleet > 0, divide(evaluation.world.demand.connections, fleet), math.inf)
 
 
 def _fits(evaluation: Evaluation[Number], most: int, shards: int | None, balancers: int | None) -> Condition:

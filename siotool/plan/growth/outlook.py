@@ -6,7 +6,8 @@ from siotool.errors import InputError
 from siotool.plan.demand.service import peak_connections
 from siotool.plan.growth.counting import holds, today, values_of
 from siotool.plan.growth.forecast import MOST_CONNECTIONS, forecast
-from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.middles import middle_of
 from siotool.plan.model import Forecast, Plan
 from siotool.plan.numbers import minimum
 
@@ -28,9 +29,7 @@ def outlook(
     now = today(inputs)
     values = values_of(now, draws, seed)
     # those that are there, which may be more than it needs today
-    shards = (
-        None if plan.shards is None else max(plan.shards, int(middle(now.figures["topology.shards"].value)))
-    )
+    shards = None if plan.shards is None else max(plan.shards, int(middle_of(now, "topology.shards")))
     safe = holds(now, values, plan.servers.p95, shards, plan.balancers)
     return forecast(
         peak_connections(values),
@@ -49,8 +48,11 @@ def grows(inputs: Inputs) -> bool:
 
 
 def parse_date(text: str, what: str) -> date:
-    """Read a day as 2026-12-31. Raises InputError."""
+    """Read a day as 2026-12-31, after which the months looked at are still days. Raises InputError."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise InputError(f"{what} is {text!r}; expected a day", "write it like 2026-12-31") from error
+    if 12 * (date.max.year - day.year) + date.max.month - day.month <= MONTHS:
+        raise InputError(f"{what} is {day}; the {MONTHS} months after it are no days", "check the year")
+    return day

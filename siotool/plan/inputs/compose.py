@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from siotool.errors import InputError
 from siotool.plan.inputs import balancers, fields, planfile
 from siotool.plan.inputs.costs import priors
-from siotool.plan.inputs.figure import Figure, Inputs, middle
-from siotool.plan.inputs.provenance import Provenance
+from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.middles import middle_of
+from siotool.plan.inputs.provenance import Provenance, as_figure
 from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.units import format_duration
 
@@ -65,7 +66,7 @@ def complete(inputs: Inputs) -> Inputs:
         inputs = over(Inputs(_informed(inputs.figures, prior), inputs.messages), Inputs(prior))
     if "server.capacity" not in inputs and "server.bandwidth_out" in inputs:
         network = inputs.figures["server.bandwidth_out"]
-        origin = Provenance(network.provenance.kind, "as server.bandwidth_out")
+        origin = as_figure("server.bandwidth_out", network.provenance.kind)
         inputs = inputs.replaced({"server.capacity": Figure(network.value, origin)})
     if "topology.balancer" in inputs:
         inputs = over(inputs, Inputs(balancers.published(inputs.choice("topology.balancer"))))
@@ -110,8 +111,8 @@ def _check_messages(inputs: Inputs) -> None:
 
 
 def _check_hours(inputs: Inputs) -> None:
-    downtime, workday = (inputs.figures[f"goals.{name}"].value for name in ("downtime", "workday"))
-    longest, day = downtime.high if isinstance(downtime, Range | Replicates) else downtime, middle(workday)
+    downtime, day = inputs.figures["goals.downtime"].value, middle_of(inputs, "goals.workday")
+    longest = downtime.high if isinstance(downtime, Range | Replicates) else downtime
     if not isinstance(longest, str | bool) and longest >= day:
         raise InputError(
             f"downtime {format_duration(longest)} is not shorter than the workday {format_duration(day)}",

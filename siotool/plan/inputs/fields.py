@@ -239,7 +239,7 @@ FIELDS: tuple[Field, ...] = (
         above=True,
         example="10Gbit/s",
     ),
-    Field("topology.balancer_addresses", "count", "source addresses a balancer connects from", "1", low=1),
+    Field("topology.balancer_addresses", "count", "source addresses one balancer connects from", "1", low=1),
     Field(
         "topology.balancer_ports", "count", "ports per source address and server port", low=1, example="28232"
     ),
@@ -264,7 +264,15 @@ FIELDS: tuple[Field, ...] = (
         fixed=True,
     ),
     Field("goals.downtime", "duration", "time per workday a server is out of service", "0s"),
-    Field("goals.workday", "duration", "time the service works per day", "24h", above=True, fixed=True),
+    Field(
+        "goals.workday",
+        "duration",
+        "time the service works per day",
+        "24h",
+        high=86_400,
+        above=True,
+        fixed=True,
+    ),
     Field(
         "goals.spares", "count", "servers that may be missing: 1 is N+1, 2 is N+2", "0", high=1e6, fixed=True
     ),

@@ -10,7 +10,6 @@ from typing import Literal, get_args
 
 import msgspec
 
-from siotool.errors import InputError
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range, Replicates
 
@@ -68,17 +67,15 @@ class Inputs(msgspec.Struct, frozen=True):
             if not isinstance(figure.value, str | bool):
                 yield key, figure
 
+    def same(self) -> dict[str, str]:
+        """Return the figures that are another one, by key, with that one's key: both have one value."""
+        return {
+            key: other
+            for key, figure in self.figures.items()
+            if (other := figure.provenance.same_as) in self.figures
+            and self.figures[other].value == figure.value
+        }
+
     def replaced(self, changes: Mapping[str, Figure]) -> "Inputs":
         """Return these inputs with some figures replaced or added."""
         return Inputs({**self.figures, **changes}, self.messages)
-
-
-def middle(value: Value) -> float:
-    """Return the single figure that stands for a value: itself, the likeliest, or the median."""
-    if isinstance(value, Range):
-        return value.middle
-    if isinstance(value, Replicates):
-        return value.middle
-    if isinstance(value, str | bool):
-        raise InputError(f"{value!r} is not a number")
-    return value

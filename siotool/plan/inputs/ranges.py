@@ -43,19 +43,6 @@ class Range(msgspec.Struct, frozen=True):
         if self.likely is not None and not self.low <= self.likely <= self.high:
             raise ValueError(f"{self.likely} is outside {self.low}..{self.high}")
 
-    @property
-    def middle(self) -> float:
-        """The single figure that stands for the range.
-
-        The most likely value; else the geometric mean of the ends of a positive range, where
-        half and double are equally far; else their mean.
-        """
-        if self.likely is not None:
-            return self.likely
-        if self.low > 0:
-            return math.sqrt(self.low) * math.sqrt(self.high)
-        return self.low + (self.high - self.low) / 2
-
 
 class Replicates(msgspec.Struct, frozen=True):
     """A measured figure as replicates, for example of a bootstrap, in SI units.

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from siotool.plan.inputs import fields
 from siotool.plan.inputs.fields import Field
+from siotool.printable import one_line
 
 #: A key of TOML that needs no quotes.
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -55,7 +56,7 @@ def render(
     the keys of each kind of message, by its name. What is not given is a comment.
     ``filled_in`` are those among both that were not given: the file says so.
     """
-    parts = [_HEAD.format(name=name)]
+    parts = [_HEAD.format(name=one_line(name))]
     for section in fields.SECTIONS:
         lines = [f"[{section}]  # {MEANINGS[section]}"]
         lines += [_line(field, given.get(field.key)) for field in fields.FIELDS if field.section == section]
@@ -88,9 +89,8 @@ def _line(field: Field, value: str | None) -> str:
 
 
 def _toml(field: Field, text: str) -> str:
-    if field.kind == "flag":
-        return text
-    return _quoted(text)
+    # what is neither is refused when the file is read, with its key
+    return text if field.kind == "flag" and text in ("true", "false") else _quoted(text)
 
 
 def _quoted(text: str) -> str:

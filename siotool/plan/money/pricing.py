@@ -28,7 +28,8 @@ from siotool.plan.constraints.bandwidth import consumption_rate
 from siotool.plan.demand.service import world
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.growth.counting import fleet_of, mean_day, values_of
-from siotool.plan.inputs.figure import Figure, Inputs, Value, middle
+from siotool.plan.inputs.figure import Figure, Inputs, Value
+from siotool.plan.inputs.middles import middle, middle_of, middles
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.plan.model import FleetCost, Plan, ShapeComparison
@@ -72,9 +73,9 @@ def _capacity(inputs: Inputs, processes: float, network: Figure) -> Figure | Non
     apart = typed is not None and typed.value != capacity.value
     if capacity.provenance.kind != "measured" and not apart:
         return None
-    before = [inputs.figures.get(f"server.{name}") for name in ("processes", "process_cores")]
-    times = processes / math.prod(middle(one.value) for one in before if one is not None)
-    most = middle(network.value)
+    before = [key for key in ("server.processes", "server.process_cores") if key in inputs]
+    times = processes / math.prod(middle_of(inputs, key) for key in before)
+    most = middle("server.bandwidth_out", network.value)
 
     def scaled(value: float) -> float:
         return min(value * times, most)
@@ -116,7 +117,7 @@ def shape_of(plan: Plan, inputs: Inputs, prices: PriceFile) -> Shape:
     It holds the connections of one server, too: those that the plan says, or those of its fleet.
     Raises InputError, saying what is asked for, when no shape with a price has it.
     """
-    asked = {key: middle(figure.value) for key, figure in inputs.numbers() if key.startswith("server.")}
+    asked = {key: value for key, value in middles(inputs).items() if key.startswith("server.")}
     bandwidth = max(
         asked.get(key, 0.0) for key in ("server.capacity", "server.bandwidth_in", "server.bandwidth_out")
     )
@@ -156,7 +157,7 @@ def traffic(plan: Plan, inputs: Inputs) -> PaidTraffic:
     Without messages only the consumption rate is known, both ways in one: all of it is then
     taken as sent, the most that egress can be.
     """
-    mean = world(inputs, {key: middle(figure.value) for key, figure in mean_day(inputs).numbers()})
+    mean = world(inputs, middles(mean_day(inputs)))
     demand = mean.demand
     out, back = demand.connections * (consumption_rate(mean) or 0.0), 0.0
     if demand.travel is not None:
@@ -190,7 +191,7 @@ def shapes(plan: Plan, inputs: Inputs, prices: PriceFile, *, draws: int, seed: i
     def sized(shape: Shape) -> SizedShape:
         changed = as_shape(inputs, shape, prices.source)
         evaluation = evaluate(changed, values_of(changed, draws, seed))
-        days = evaluate(changed, {key: middle(f.value) for key, f in changed.numbers()}).days
+        days = evaluate(changed, middles(changed)).days
         nodes = paid.adapter_nodes and max(_shards(inputs), float(fleet_of(evaluation.shards).p95 or 1))
         return SizedShape(fleet_of(evaluation.fleet), days[int(worst(days))].name, nodes)
 
@@ -198,4 +199,4 @@ def shapes(plan: Plan, inputs: Inputs, prices: PriceFile, *, draws: int, seed: i
 
 
 def _shards(inputs: Inputs) -> float:
-    return middle(inputs.figures["topology.shards"].value)
+    return middle_of(inputs, "topology.shards")

@@ -10,7 +10,8 @@ What a connection, a delivery, a call and a byte cost a generator was measured w
 import math
 
 from siotool.plan.demand import service
-from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.middles import middles
 from siotool.plan.model import GeneratorRow, Generators
 
 #: CPU seconds of a delivery, with its stamp, account and histogram; and of each of its bytes.
@@ -33,7 +34,7 @@ RAMP_PER_S = 150
 
 def generators(inputs: Inputs) -> Generators:
     """Return what a load test of the plan at its peak takes, for the middle of every range."""
-    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    values = middles(inputs)
     demand = service.demand(inputs, values)
     connections = demand.connections
     sent, answers = demand.inbound_per_s, demand.answers_per_s

@@ -10,8 +10,8 @@ from siotool.errors import InputError
 from siotool.formula import Figures
 from siotool.plan.inputs import fields, planfile
 from siotool.plan.inputs.figure import Figure, Inputs, MessageChoice, Value
+from siotool.plan.inputs.middles import bounds_of
 from siotool.plan.inputs.provenance import Provenance
-from siotool.plan.inputs.ranges import Range
 from siotool.plan.model import Fleet, FleetCost, FormulaServers, InputFigure
 
 VERSION = 1
@@ -82,5 +82,9 @@ def _figure(figure: InputFigure, source: str) -> Figure:
     value: Value = figure.value
     planfile.check(field, figure.value, figure.key)
     if figure.p5 is not None and figure.p95 is not None and figure.p5 < figure.p95:
-        value = Range(figure.p5, min(max(figure.value, figure.p5), figure.p95), figure.p95)
+        # numpy, for ranges only
+        from siotool.plan.inputs.distributions import with_median  # noqa: PLC0415
+
+        median = min(max(figure.value, figure.p5), figure.p95)
+        value = with_median(figure.p5, median, figure.p95, bounds_of(figure.key), figure.key)
     return Figure(value, figure.provenance)

@@ -1,7 +1,7 @@
 """From inputs to a plan: the formula, every constraint, the bad days, and what the ranges make of it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
@@ -12,7 +12,8 @@ from siotool.plan.evaluation import basis, lints
 from siotool.plan.evaluation.evaluate import Bound, Evaluation, binding, count, evaluate
 from siotool.plan.evaluation.remedy import remedy
 from siotool.plan.inputs.fields import dimension, field_of
-from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.middles import middle, middles
 from siotool.plan.model import (
     BadDayRow,
     ConstraintRow,
@@ -48,7 +49,7 @@ def size(
     which takes longer. ``evidence`` describes the runs that figures were measured in.
     Raises InputError for impossible figures.
     """
-    at_middle = evaluate(inputs, values_of(inputs))
+    at_middle = evaluate(inputs, middles(inputs))
     figures = document_figures(at_middle)
     plan = _plan(inputs, at_middle, figures)
     if evidence is not None:
@@ -172,7 +173,7 @@ def _figure(inputs: Inputs, key: str) -> InputFigure:
     if isinstance(figure.value, str | bool):
         return InputFigure(key, "", figure.provenance, text=str(figure.value).lower())
     unit = dimension(field.kind).unit
-    return InputFigure(key, unit, figure.provenance, value=middle(figure.value))
+    return InputFigure(key, unit, figure.provenance, value=middle(key, figure.value))
 
 
 def _apart(order: list[Bound[float]]) -> float | None:
@@ -205,8 +206,3 @@ def _warnings(figures: Figures, by_formula: int, evaluation: Evaluation[float]) 
             f"{format_byte_rate(figures.usable_bytes_per_s)} one server may give, and cannot be split"
         )
     return warnings
-
-
-def values_of(inputs: Inputs) -> Mapping[str, float]:
-    """Return the middle of every figure that is a number."""
-    return {key: middle(figure.value) for key, figure in inputs.numbers()}

@@ -13,7 +13,8 @@ from siotool.plan.evaluation import lints
 from siotool.plan.evaluation.evaluate import evaluate
 from siotool.plan.inputs import compose
 from siotool.plan.inputs.fields import Field, field_of
-from siotool.plan.inputs.figure import Figure, Inputs, Value, middle
+from siotool.plan.inputs.figure import Figure, Inputs, Value
+from siotool.plan.inputs.middles import at_middles, middle, middles
 from siotool.plan.storage import offline
 
 #: Gates, and what the forecast, the price of a balancer or another command uses.
@@ -119,7 +120,7 @@ def _others(field: Field, value: Value) -> Iterator[Value]:
     elif isinstance(value, str):
         yield from (name for name in field.choices if name != value)
     else:
-        here = middle(value)
+        here = middle(field.key, value)
         close = [here * 2, here / 2, here * 10, here / 10, here + 1, here + 0.1]
         ends = [(field.low + 3 * here) / 4, *([(field.high + here) / 2] if field.high < 1e6 else [])]
         for other in [*close, *ends, field.low, field.high if field.high < 1e6 else here * 1000]:
@@ -134,20 +135,14 @@ def _others(field: Field, value: Value) -> Iterator[Value]:
 def _outcome(inputs: Inputs, *, demand: bool) -> Any:
     """Return all that a plan says which may depend on a figure; None for figures that make no plan."""
     try:
-        found = evaluate(inputs, {key: middle(figure.value) for key, figure in inputs.numbers()})
+        found = evaluate(inputs, middles(inputs))
         limits = [
             (bound.constraint.name, bound.limit.demand, bound.limit.capacity_per_server, bound.limit.servers)
             for bound in found.bounds
         ]
         days = [(day.name, day.servers) for day in found.days]
-        backlog = offline.storage(_middles(inputs), draws=1, seed=1)
+        backlog = offline.storage(at_middles(inputs), draws=1, seed=1)
         whole = found.world.demand if demand else None
         return limits, days, found.needed, found.fleet, lints.lint(found), backlog, whole
     except InputError:
         return None
-
-
-def _middles(inputs: Inputs) -> Inputs:
-    """Return the inputs with the middle of every range in its place."""
-    middles = {key: middle(inputs.figures[key].value) for key in inputs.uncertain()}
-    return inputs.replaced({key: Figure(m, inputs.figures[key].provenance) for key, m in middles.items()})

@@ -14,7 +14,8 @@ from typing import Literal
 
 from siotool.errors import InputError
 from siotool.plan.growth.counting import values_of
-from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.middles import middles
 from siotool.plan.model import Storage, StoreOption
 from siotool.plan.numbers import N, Number, is_array, single
 from siotool.plan.storage.stores import Store, document_store, measured_store, relational_store
@@ -43,7 +44,7 @@ def storage(inputs: Inputs, *, draws: int, seed: int) -> Storage | None:
             f"the plan's backlog has no {' and no '.join(missing)}",
             'in [storage], for example offline_users = "5M" and messages = "20/d"',
         )
-    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    values = middles(inputs)
     chosen = inputs.choice("storage.kind") if "storage.kind" in inputs else None
     window = values.get("goals.reconnect_time", DRAIN_S)
     coming, size = messages_per_s(values), values["storage.message_size"]

@@ -12,7 +12,8 @@ from siotool.plan.constraints.storm_bound import FleetLoss, Lost
 from siotool.plan.demand.service import world as world_of
 from siotool.plan.demand.world import World
 from siotool.plan.growth import counting
-from siotool.plan.inputs.figure import Inputs, middle
+from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.middles import middles
 from siotool.plan.numbers import N
 from siotool.plan.storm import fleet
 from siotool.plan.storm.advice import better_delay_max
@@ -67,7 +68,7 @@ def study(inputs: Inputs, asked: StormOptions, *, draws: int, seed: int) -> Stor
     ``inputs`` are complete. Survivors take clients in beside the load of the whole service. Raises
     InputError where the plan has no handshakes or no fleet, or no server is left.
     """
-    values = {key: middle(figure.value) for key, figure in inputs.numbers()}
+    values = middles(inputs)
     world = world_of(inputs, values)
     at_rest = handshakes.at_rest(world)
     if at_rest is None:

@@ -1,1 +1,1 @@
-"""What is not known exactly: distributions, draws, and which input matters most."""
+"""What is not known exactly: draws, and which input matters most."""

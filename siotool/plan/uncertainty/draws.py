@@ -17,9 +17,9 @@ import msgspec
 import numpy as np
 from numpy.random import PCG64, Generator
 
+from siotool.plan.inputs.distributions import UNBOUNDED, Distribution, Floats, fit
 from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.plan.numbers import Number
-from siotool.plan.uncertainty.distributions import UNBOUNDED, Distribution, Floats, fit
 
 Bounds = Mapping[str, tuple[float, float]]
 

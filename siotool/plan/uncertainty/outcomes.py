@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from siotool.plan.inputs.distributions import Floats
 from siotool.plan.numbers import Number
-from siotool.plan.uncertainty.distributions import Floats
 
 
 class Summary(msgspec.Struct, frozen=True):

@@ -11,8 +11,8 @@ from collections.abc import Set as AbstractSet
 import msgspec
 import numpy as np
 
+from siotool.plan.inputs.distributions import Floats
 from siotool.plan.numbers import Number, is_array
-from siotool.plan.uncertainty.distributions import Floats
 from siotool.plan.uncertainty.draws import Uncertain, one_at_a_time
 from siotool.plan.uncertainty.outcomes import as_draws, capped, place, quantiles
 from siotool.units import format_count, format_share

@@ -8,8 +8,8 @@ import numpy as np
 
 from siotool.plan.evaluation.evaluate import Bound, Evaluation, count, evaluate
 from siotool.plan.evaluation.remedy import remedy
-from siotool.plan.inputs.fields import field_of
 from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.middles import bounds_of
 from siotool.plan.inputs.provenance import Provenance
 from siotool.plan.inputs.ranges import Range, Replicates
 from siotool.plan.model import ConstraintRow, Effect, Fleet, InputFigure, NextMeasurement, Plan, Uncertainty
@@ -29,16 +29,16 @@ _INDEXED = 32
 
 
 def uncertain(inputs: Inputs, seed: int) -> Uncertain:
-    """Return the inputs ready to be drawn from, each within its field's bounds."""
+    """Return the inputs ready to be drawn from, each within its field's bounds.
+
+    A figure that is another one is not among them: the model gives it that one's value.
+    """
+    same = inputs.same()
     figures: dict[str, float | Range | Replicates] = {}
     for key, figure in inputs.numbers():
-        if not isinstance(figure.value, str | bool):
+        if key not in same and not isinstance(figure.value, str | bool):
             figures[key] = figure.value
-    bounds = {}
-    for key in inputs.uncertain():
-        field = field_of(key)
-        bounds[key] = (field.low if field.low > -math.inf else -math.inf, field.high)
-    return prepare(figures, bounds, seed)
+    return prepare(figures, {key: bounds_of(key) for key in inputs.uncertain()}, seed)
 
 
 def with_uncertainty(
@@ -78,7 +78,7 @@ def with_uncertainty(
         constraints=rows,
         binding=first.name,
         next_constraint=others[0].name if others else None,
-        figures=_figures(plan, laws),
+        figures=_figures(plan, inputs, laws),
         corrected=msgspec.structs.replace(plan.corrected, servers=count(alone)),
         bad_days=days,
         worst_day=max(days, key=lambda day: math.inf if day.servers is None else day.servers).name,
@@ -141,14 +141,16 @@ def _tier(drawn: Number) -> int | None:
     return count(p95) if p95 else None
 
 
-def _figures(plan: Plan, laws: Uncertain) -> list[InputFigure]:
+def _figures(plan: Plan, inputs: Inputs, laws: Uncertain) -> list[InputFigure]:
+    same = inputs.same()
     rows = []
     for row in plan.figures:
-        if row.key not in laws.laws:
+        name = same.get(row.key, row.key)
+        if name not in laws.laws:
             rows.append(row)
             continue
-        p5, p50, p95 = (float(q) for q in laws.quantiles(row.key, [0.05, 0.5, 0.95]))
-        law = laws.laws[row.key]
+        p5, p50, p95 = (float(q) for q in laws.quantiles(name, [0.05, 0.5, 0.95]))
+        law = laws.laws[name]
         fitted = f"{len(law.values):,} replicates" if isinstance(law, Replicates) else law.words
         rows.append(msgspec.structs.replace(row, value=p50, p5=p5, p95=p95, fitted=fitted))
     return rows

@@ -28,6 +28,7 @@ from siotool.units import format_duration
 
 #: Versions that must be the same on all machines.
 _SAME = ("siotool", "locust")
+_SAME_HINT = "install the same siotool on all machines"
 _LOOK_S = 0.05
 #: Before the run begins, a machine that has not asked for the time for so long is gone.
 _SILENT_S = 5.0
@@ -122,14 +123,15 @@ class JoinedMachines:
     Others may join later, in place of workers that are lost.
     """
 
-    def __init__(self, runner: Any, expected: int, addresses: Sequence[str], users: int, places: int) -> None:
-        """``runner`` is Locust's master; ``addresses`` those of the target, at so many ``places``.
+    def __init__(self, runner: Any, addresses: Sequence[str], wanted: WantedLoad) -> None:
+        """``runner`` is Locust's master; ``addresses`` those of the target.
 
-        ``users`` are the most that there may be, 0 where that is not known.
+        ``wanted`` is the load of all machines together, with the number of workers that are expected, and the
+        most users that there may be, 0 where that is not known.
         """
         self._runner = runner
-        self._expected = expected
-        self._users, self._places = users, places
+        self._wanted = wanted
+        self._expected = wanted.processes
         self._given: _Given | None = None
         self._numbered = 0
         #: Called with each worker that is started in place of a lost one.
@@ -171,7 +173,7 @@ class JoinedMachines:
                     "start siotool worker --join on the other machines, or expect fewer (--expect-workers)",
                 )
             gevent.sleep(_LOOK_S)
-        for node in [one.node for one in self if not one.there]:
+        for node in [one.node for one in self if one.left or not (one.there or one.said.spare)]:
             del self._machines[node]
 
     def check_room(self) -> None:
@@ -206,9 +208,11 @@ class JoinedMachines:
         return workers
 
     def _shortage(self, said: Joining) -> tuple[str, str] | None:
-        processes = said.machine.processes
-        share = math.ceil(self._users * processes / self._expected)
-        return shortage(WantedLoad(share, processes, said.sources, self._places), said.limits)
+        """What a machine lacks for its share of the users: no more of its workers come than are expected."""
+        processes = min(said.machine.processes, self._expected)
+        share = math.ceil(self._wanted.users * processes / self._expected)
+        wanted = msgspec.structs.replace(self._wanted, users=share, processes=processes, sources=said.sources)
+        return shortage(wanted, said.limits)
 
     def dismiss(self) -> None:
         """Tell all of them that the run is over: they end their workers, and leave."""
@@ -218,14 +222,17 @@ class JoinedMachines:
     # ── what machines say ─────────────────────────────────────────────────────────────
 
     def _joining(self, environment: Any, msg: Any) -> None:
-        said = msgspec.convert(msg.data, Joining)
         if msg.node_id in self._machines:
             self._runner.send_message(messages.JOINED, None, msg.node_id)
             return
-        if refusal := self._refusal(said):
-            self.say(f"{said.machine.host} was refused: {refusal.message}")
-            self._runner.send_message(messages.REFUSED, msgspec.to_builtins(refusal), msg.node_id)
+        said = _read(msg.data)
+        refusal = said if isinstance(said, MachineRefusal) else self._refusal(said)
+        if refusal is not None:
+            host = msg.node_id.rpartition("_")[0] or msg.node_id
+            self.say(f"{host} was refused: {refusal.message}")
+            self._refuse(msg.node_id, refusal)
             return
+        assert isinstance(said, Joining)
         alike = sum(one.said.machine.host == said.machine.host for one in self)
         machine = JoinedMachine(msg.node_id, said, self._runner, alike + 1)
         self._machines[msg.node_id] = machine
@@ -235,14 +242,10 @@ class JoinedMachines:
         else:
             self.say(f"{machine.host} has joined: {self.processes} of {self._expected} workers")
 
+    def _refuse(self, node: str, refusal: MachineRefusal) -> None:
+        self._runner.send_message(messages.REFUSED, msgspec.to_builtins(refusal), node)
+
     def _refusal(self, said: Joining) -> MachineRefusal | None:
-        own = versions()
-        for name in _SAME:
-            if said.versions.get(name) != own[name]:
-                return MachineRefusal(
-                    f"it has {name} {said.versions.get(name)}, this run {own[name]}",
-                    "install the same siotool on all machines",
-                )
         missing, begun = self._expected - self.processes, self._given is not None
         if begun and not missing and not said.spare:
             return MachineRefusal(
@@ -254,7 +257,8 @@ class JoinedMachines:
                 f"it has {said.machine.processes} workers, and the run waits for {missing}",
                 f"siotool worker --processes {missing}" if missing else "expect more (--expect-workers)",
             )
-        if begun and (short := self._shortage(said)):
+        # those that a run begins with are looked at by ``check_room``, when all are there
+        if (begun or said.spare) and (short := self._shortage(said)):
             return MachineRefusal(*short)
         if self._loopback and not (said.kernel and said.kernel == loopback_network()):
             return MachineRefusal(
@@ -267,24 +271,32 @@ class JoinedMachines:
         heard = monotonic()
         question = msgspec.convert(msg.data, ClockQuestion)
         machine = self._machines.get(msg.node_id)
-        if machine is not None and not (machine.there or machine.workers):
-            del self._machines[msg.node_id]  # another one may have its place
-            machine.send(messages.REFUSED, MachineRefusal("it had said nothing for too long", "join again"))
-        elif machine is not None:
-            machine.heard_at = heard
-            machine.error_s = question.error_s if question.error_s is not None else machine.error_s
-            others = max(
-                (one.error_s or 0.0 for one in self if one is not machine and one.there), default=0.0
-            )
-            machine.send(messages.CLOCK, ClockAnswer(question.asked, heard, monotonic(), others))
-            self._make_use_of(machine)
+        if machine is None or not self._may_go_on(machine):
+            self._machines.pop(msg.node_id, None)
+            self._refuse(msg.node_id, MachineRefusal("it had said nothing for too long", "join again"))
+            return
+        machine.heard_at = heard
+        machine.error_s = question.error_s if question.error_s is not None else machine.error_s
+        others = max((one.error_s or 0.0 for one in self if one is not machine and one.there), default=0.0)
+        machine.send(messages.CLOCK, ClockAnswer(question.asked, heard, monotonic(), others))
+        self._make_use_of(machine)
+
+    def _may_go_on(self, machine: JoinedMachine) -> bool:
+        """Whether it is still one of the machines: others may have its place, if it was silent for long.
+
+        None of them has, where it was this process that was held up.
+        """
+        if machine.there or machine.workers:
+            return True
+        place = self.processes + machine.said.machine.processes <= self._expected
+        return not machine.left and (machine.said.spare or place)
 
     def _make_use_of(self, machine: JoinedMachine) -> None:
         """Start workers in place of lost ones on a machine that has come for that, once it knows the time.
 
         So does one that was cut off, and is heard of again.
         """
-        if self._given is None or machine.error_s is None:
+        if self._given is None or machine.error_s is None or machine.left:
             return
         cut_off = [one for one in machine.workers if one.cut_off]
         count = machine.said.machine.processes - len(machine.workers) + len(cut_off)
@@ -308,3 +320,18 @@ class JoinedMachines:
         if machine is not None and not machine.left:
             machine.left = "it was told to leave there"
             self.say(f"{machine.host} has left: {machine.left}")
+
+
+def _read(data: Any) -> Joining | MachineRefusal:
+    """What a machine says of itself; or why not, as it has another version, or cannot be understood."""
+    told = data.get("versions") if isinstance(data, dict) else None
+    own, found = versions(), told if isinstance(told, dict) else {}
+    for name in _SAME:  # first, as another version may say the rest in another way
+        if found.get(name) != own[name]:
+            return MachineRefusal(
+                f"it has {name} {found.get(name, 'of an unknown version')}, this run {own[name]}", _SAME_HINT
+            )
+    try:
+        return msgspec.convert(data, Joining)
+    except msgspec.ValidationError as error:
+        return MachineRefusal(f"what it says of itself is not understood: {error}", _SAME_HINT)

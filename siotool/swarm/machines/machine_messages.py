@@ -23,7 +23,7 @@ ENDED = "siotool_ended"
 KILL = "siotool_kill"
 #: The run is over: the machine ends its workers, and leaves.
 OVER = "siotool_over"
-#: A machine leaves before that, as somebody has pressed Ctrl-C there.
+#: A machine leaves before that: somebody pressed Ctrl-C there, or it was sent SIGTERM.
 LEAVING = "siotool_leaving"
 
 

@@ -38,6 +38,14 @@ _JOIN_S = 1.0
 _SILENT_S, _BROKEN_S = 40.0, 10.0
 
 
+def is_gone(silent_s: float, broken_s: float | None) -> bool:
+    """Whether a parent is gone that was silent for so long, and whose connection broke so long ago.
+
+    None: there is a connection.
+    """
+    return silent_s > _SILENT_S or (broken_s is not None and broken_s > _BROKEN_S)
+
+
 class MachineSession:
     """One machine's part in one run; ``say`` shows a line to whoever started it."""
 
@@ -122,8 +130,9 @@ class MachineSession:
             self._hear(*received, folder)
         for number, ending in self._workers.ended():
             self._link.send(messages.ENDED, WorkerEnding(number, ending))
-        silent_s = monotonic() - self._heard_at
-        if silent_s > (_SILENT_S if self._link.connected else _BROKEN_S):
+        now = monotonic()
+        silent_s = now - self._heard_at
+        if is_gone(silent_s, None if self._link.connected else now - self._link.broken_at):
             raise GeneratorError(
                 f"{self._link.where} has said nothing for {silent_s:.0f} s", "the run is over, or unreachable"
             )

@@ -4,6 +4,7 @@ What cannot be sent now waits, and goes out when the network is there again.
 """
 
 import uuid
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -12,12 +13,15 @@ from zmq.utils.monitor import recv_monitor_message
 
 from siotool.errors import InputError
 from siotool.swarm.join_token import call_with, keys_of
+from siotool.swarm.run_address import endpoint, wants_ipv6
 
 #: So many handshakes that fail, with none that succeeds, show another token.
 _FAILED = 3
 #: Messages that wait to be sent, at most.
 _WAITING = 10_000
 _LINGER_MS = 1000
+#: How often a host without an address is looked up.
+_LOOK_UP_S = 1.0
 _FAILURES = (
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
     | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
@@ -26,7 +30,10 @@ _FAILURES = (
 
 
 class ParentLink:
-    """Speaks to the parent at ``host`` and ``port``; ``connected`` while there is a connection."""
+    """Speaks to the parent at ``host`` and ``port``; ``connected`` while there is a connection.
+
+    ``broken_at`` is when there was one last, on the monotonic clock.
+    """
 
     def __init__(self, host: str, port: int, token: str, name: str) -> None:
         """``name`` is what the machine calls itself."""
@@ -34,12 +41,12 @@ class ParentLink:
         #: Locust's name for this side.
         self.node = f"{name}_{uuid.uuid4().hex}"
         self.connected = False
+        self.broken_at = monotonic()
         self._failed = 0
         self._known = False
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         for option, value in (
-            (zmq.IPV6, 1),
             (zmq.SNDHWM, _WAITING),
             (zmq.LINGER, _LINGER_MS),
             (zmq.RECONNECT_IVL, 200),
@@ -56,10 +63,16 @@ class ParentLink:
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._poller.register(self._events, zmq.POLLIN)
-        self._socket.connect(f"tcp://{f'[{host}]' if ':' in host else host}:{port}")
+        self._host, self._port = host, port
+        #: Whether it is known how the host is reached; and when that was looked up last.
+        self._called = False
+        self._looked_at = -_LOOK_UP_S
+        self._call()
 
     def send(self, kind: str, record: msgspec.Struct | None = None) -> None:
-        """Say something to the parent, now or when it can be reached again."""
+        """Say something to the parent, now or when it can be reached again; not before it has an address."""
+        if not self._called:
+            return
         data = msgspec.to_builtins(record, builtin_types=(bytes,))
         self._socket.send(msgspec.msgpack.encode((kind, data, self.node)), zmq.NOBLOCK)
 
@@ -68,6 +81,7 @@ class ParentLink:
 
         Raises InputError when the parent has another token, or is none.
         """
+        self._call()
         ready = dict(self._poller.poll(max(0, round(within_s * 1e3))))
         if self._events in ready:
             self._follow(recv_monitor_message(self._events)["event"])
@@ -83,10 +97,24 @@ class ParentLink:
         self._socket.close()
         self._context.term()
 
+    def _call(self) -> None:
+        """Begin to connect as soon as the host has an address: a run's container may start after this one."""
+        now = monotonic()
+        if self._called or now < self._looked_at + _LOOK_UP_S:
+            return
+        self._looked_at = now
+        over_ipv6 = wants_ipv6(self._host)
+        if over_ipv6 is not None:
+            self._called = True
+            self._socket.setsockopt(zmq.IPV6, int(over_ipv6))
+            self._socket.connect(endpoint(self._host, self._port))
+
     def _follow(self, event: int) -> None:
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self.connected = self._known = True
         elif event == zmq.EVENT_DISCONNECTED:
+            if self.connected:
+                self.broken_at = monotonic()
             self.connected = False
         elif event & _FAILURES and not self._known:
             self._failed += 1

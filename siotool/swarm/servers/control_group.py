@@ -29,7 +29,7 @@ class ControlGroup:
     def __init__(self, asked: str, root: Path, processes: Path) -> None:
         """``asked`` is a path below the kernel's folder, or the id of a process in the group.
 
-        Raises InputError where there is no such group, or its CPU time cannot be read.
+        Raises InputError where there is no such group, it is the root, or its CPU time cannot be read.
         """
         self._processes = processes
         if asked.isdecimal():
@@ -38,6 +38,11 @@ class ControlGroup:
             path = asked.removeprefix(str(root)).strip("/")
             self._folders = _unified(root, path) or _by_controller(root, lambda _: path)
         self.what = f"control group {asked if not asked.isdecimal() else f'of process {asked}'}"
+        if asked.isdecimal() and self._folders.get("cpu") in (root, root / "cpuacct"):
+            raise InputError(
+                f"process {asked} is in the root control group, with everything that has none of its own",
+                f"name its processes: --server NAME={asked}",
+            )
         if "cpu" not in self._folders:
             raise InputError(
                 f"no control group {asked} with CPU time below {root}",

@@ -35,8 +35,14 @@ class MetricsPage(msgspec.Struct, frozen=True):
 
     def grows(self, name: str) -> bool:
         """Whether a metric is a counter: by its type, or by its name."""
-        kind = self.types.get(name) or self.types.get(name.removesuffix("_total"))
-        return kind == "counter" or (kind not in ("gauge",) and name.endswith("_total"))
+        return self.declares(name) or (self._type(name) != "gauge" and name.endswith("_total"))
+
+    def declares(self, name: str) -> bool:
+        """Whether the page says it is a counter; one with labels has no sample before its first event."""
+        return self._type(name) == "counter"
+
+    def _type(self, name: str) -> str | None:
+        return self.types.get(name) or self.types.get(name.removesuffix("_total"))
 
 
 def read_page(text: str, wanted: Collection[str]) -> MetricsPage:

@@ -1,7 +1,8 @@
 """From what the options name to servers that can be sampled; all that is wrong with them is said here."""
 
+import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from time import monotonic
 from urllib.parse import urlsplit
@@ -37,11 +38,32 @@ _ADMIN = "/admin"
 
 def check_here(asked: AskedServers) -> None:
     """Raise InputError for a process or a control group that is not on this machine, or may not be read."""
+    rooted = _rooted(asked)
     for one in asked.servers:
-        if one.pids:
-            Processes(one.pids)
-        if one.cgroup:
-            ControlGroup(one.cgroup, ROOT, PROCESSES)
+        _here(one, rooted)
+
+
+def _rooted(asked: AskedServers) -> frozenset[int]:
+    return frozenset(pid for one in asked.servers for pid in one.pids)
+
+
+def _here(one: AskedServer, rooted: frozenset[int]) -> tuple[Processes | None, ControlGroup | None]:
+    """What of a server is on this machine. Raises InputError, also where siotool itself is a part of it."""
+    processes = Processes(one.pids, rooted) if one.pids else None
+    group = ControlGroup(one.cgroup, ROOT, PROCESSES) if one.cgroup else None
+    for source in (processes, group):
+        if source is not None:
+            check_apart(source.what, source.members)
+    return processes, group
+
+
+def check_apart(what: str, members: Collection[int]) -> None:
+    """Raise InputError where siotool itself is among the processes of a server."""
+    if os.getpid() in members:
+        raise InputError(
+            f"siotool itself is in {what}: what it uses would be taken for the server's",
+            "name the processes of the server alone, or start it in a control group of its own",
+        )
 
 
 def open_servers(
@@ -68,12 +90,11 @@ def open_servers(
         return feed
 
     servers: list[SampledServer] = []
-    rooted = frozenset(pid for one in asked.servers for pid in one.pids)
+    rooted = _rooted(asked)
     shared = admin(asked.admin) if asked.admin else None
     unclaimed = dict(shared.servers) if shared is not None else {}
     for one in asked.servers:
-        processes = Processes(one.pids, rooted) if one.pids else None
-        group = ControlGroup(one.cgroup, ROOT, PROCESSES) if one.cgroup else None
+        processes, group = _here(one, rooted)
         pages = [_page(url, tls, names, stack) for url in one.metrics]
         own: list[Source] = [source for source in (processes, group, *pages) if source is not None]
         if one.admin:

@@ -22,7 +22,10 @@ class Spent(msgspec.Struct, frozen=True):
 
 
 def cpu_between(
-    before: dict[psutil.Process, Spent], after: dict[psutil.Process, Spent], unsettled: float
+    before: dict[psutil.Process, Spent],
+    after: dict[psutil.Process, Spent],
+    unsettled: float,
+    elsewhere: float = 0.0,
 ) -> tuple[float, float]:
     """CPU seconds that a tree of processes used between two samples, and what is unsettled.
 
@@ -30,11 +33,13 @@ def cpu_between(
     has waited for it, its CPU time is added to the parent's: the part above its last sample is new.
     ``unsettled`` is the last sample of processes that ended during the last sampling: their parents
     may show it only now.
+    ``elsewhere`` is that of processes that have ended since, and are counted by another server.
     """
     nothing = Spent(0.0, 0.0)
     own = sum(spent.own - before.get(process, nothing).own for process, spent in after.items())
     ended = sum(spent.ended - before.get(process, nothing).ended for process, spent in after.items())
     known = sum(spent.own + spent.ended for process, spent in before.items() if process not in after)
+    known += elsewhere
     return max(0.0, own) + max(0.0, ended - known - unsettled), max(0.0, known - ended)
 
 
@@ -54,6 +59,8 @@ class Processes:
         self._elsewhere = frozenset(rooted) - set(pids)
         self._roots: list[psutil.Process] = []
         self._spent: dict[psutil.Process, Spent] = {}
+        #: The same of children that are sampled elsewhere: once they have ended, it is among their parent's.
+        self._apart: dict[psutil.Process, Spent] = {}
         self._unsettled = self._cpu_s = 0.0
         for pid in self._pids:
             try:
@@ -78,12 +85,15 @@ class Processes:
             self._roots = [psutil.Process(pid)]
             self._pids = (pid,)
             self._elsewhere -= {pid}
-            self._spent, self._unsettled = {}, 0.0
+            self._spent, self._apart, self._unsettled = {}, {}, 0.0
 
     def leave_out(self, pid: int) -> None:
         """A process is a server of its own now, which is sampled elsewhere."""
         if pid not in self._pids:
             self._elsewhere |= {pid}
+            moved = {process: spent for process, spent in self._spent.items() if process.pid == pid}
+            self._apart |= moved
+            self._spent = {process: one for process, one in self._spent.items() if process not in moved}
 
     @property
     def what(self) -> str:
@@ -118,29 +128,34 @@ class Processes:
 
     def read(self, clock: Clock) -> Reading:
         """Return what they use now; ``cpu_s`` counts from the first reading. Raises SourceGone."""
-        before, at = self._spent, clock()
+        before, apart, at = self._spent, self._apart, clock()
         try:
             rss, files, most = self._measure()
         except psutil.Error as error:
             raise SourceGone(f"process {getattr(error, 'pid', None) or self._pids[0]}{GONE}") from error
-        used, self._unsettled = cpu_between(before, self._spent, self._unsettled)
+        gone = sum(one.own + one.ended for process, one in apart.items() if process not in self._apart)
+        used, self._unsettled = cpu_between(before, self._spent, self._unsettled, gone)
         self._cpu_s += used
         gauges = {"rss_bytes": rss, "files_open": files, "files_most": most, "processes": len(self._spent)}
         counted = {name: float(value) for name, value in gauges.items()}
         return Reading(at, {"cpu_s": self._cpu_s}, counted)
 
-    def _below(self, root: psutil.Process) -> list[psutil.Process]:
+    def _below(self, root: psutil.Process) -> tuple[list[psutil.Process], list[psutil.Process]]:
+        """The descendants of a process, and those of their children that are sampled elsewhere."""
         found: list[psutil.Process] = root.children(recursive=True)
         if not self._elsewhere:
-            return found
-        others, own = set(self._elsewhere), []
+            return found, []
+        others = set(self._elsewhere)
+        own, apart = [], []
         for process in found:  # parents come before their children
             with suppress(psutil.NoSuchProcess):
-                if process.pid in others or process.ppid() in others:
+                if process.ppid() in others:
                     others.add(process.pid)
+                elif process.pid in others:
+                    apart.append(process)
                 else:
                     own.append(process)
-        return own
+        return own, apart
 
     def _measure(self) -> tuple[int, int, int]:
         """Resident bytes and open files of all members, and the most files of one.
@@ -149,24 +164,33 @@ class Processes:
         """
         rss = files = most = 0
         spent: dict[psutil.Process, Spent] = {}  # keyed by pid and start: a pid may be used again
+        apart: dict[psutil.Process, Spent] = {}
         for root in self._roots:
             if not root.is_running() or root.status() == psutil.STATUS_ZOMBIE:
                 raise psutil.NoSuchProcess(root.pid)
-            for process in (root, *self._below(root)):
+            own, others = self._below(root)
+            for process in others:
+                with suppress(psutil.Error):
+                    apart[process] = _spent(process)
+            for process in (root, *own):
                 if process in spent:
                     continue
                 try:
                     with process.oneshot():
-                        times = process.cpu_times()
-                        spent[process] = Spent(
-                            own=cpu_seconds(process), ended=times.children_user + times.children_system
-                        )
+                        spent[process] = _spent(process)
                         rss += process.memory_info().rss
-                        own = process.num_fds()
-                        files, most = files + own, max(most, own)
+                        opened = process.num_fds()
+                        files, most = files + opened, max(most, opened)
                 except (psutil.NoSuchProcess, psutil.AccessDenied):
                     # a child has ended, or is another user's whose files may not be counted
                     if process in self._roots:
                         raise
-        self._spent = spent
+        self._spent, self._apart = spent, apart
         return rss, files, most
+
+
+def _spent(process: psutil.Process) -> Spent:
+    """What a process has spent by now. Raises psutil.Error."""
+    with process.oneshot():
+        times = process.cpu_times()
+        return Spent(own=cpu_seconds(process), ended=times.children_user + times.children_system)

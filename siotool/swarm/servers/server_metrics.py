@@ -1,5 +1,7 @@
 """A server that publishes metrics as Prometheus reads them: its URL is read once a second."""
 
+import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from math import fsum
@@ -11,10 +13,13 @@ from siotool.measured_servers import LOCAL
 from siotool.swarm.servers.metric_figures import METRICS, Expression, Metric, usual_scale
 from siotool.swarm.servers.metrics_fetch import MetricsFetch
 from siotool.swarm.servers.metrics_text import MetricSample, MetricsPage, names_of, read_page
+from siotool.swarm.servers.series_counter import SeriesCounter
 from siotool.swarm.servers.source import EARLY_S, Clock, Reading, SourceGone
 
 #: How long a page may take at the start, and in each second of the run.
 FIRST_S, EACH_S = 5.0, 0.8
+#: A server on another machine has no more cores.
+_MOST_CORES = 256.0
 _JOINING: dict[str, Callable[[Sequence[float]], float]] = {"sum": fsum, "max": max, "min": min, "avg": fmean}
 #: What a server can be asked for but does not have to show.
 _SELDOM = frozenset(
@@ -63,8 +68,8 @@ class ServerMetrics:
         #: Lines of the first page that are no samples of what is read.
         self.unreadable = page.unreadable
         self._names = frozenset(one.name for _, one in self._chosen)
-        self._totals: dict[str, float] = {}
-        self._last: dict[str, dict[str, float]] = {}
+        #: By the names of a ``Reading``: figures that are counters, as the page or the metric's name says.
+        self._counters: dict[str, SeriesCounter] = {}
         self.files_limit = _files_limit(text)
 
     @property
@@ -96,31 +101,24 @@ class ServerMetrics:
         gauges: dict[str, float] = {}
         for metric, one in self._chosen:
             samples = _taken(page, one)
-            counts = bool(metric.counter) and page.grows(one.name)
-            if not samples and not counts:
-                continue
             scale = one.scale if one.scale != 1.0 else usual_scale(one)
-            if counts:
-                counters[metric.counter] = self._grown(metric.counter, samples) * scale
-            elif metric.gauge:
-                join = _JOINING[one.joining or metric.joining]
+            join = _JOINING[one.joining or metric.joining]
+            if metric.counter and (metric.counter in self._counters or page.grows(one.name)):
+                counter = self._counters.setdefault(metric.counter, self._counter(metric, join))
+                none_yet = not one.wanted and page.declares(one.name) and not counter.seen
+                if samples or none_yet:
+                    series = {sample.series: sample.value * scale for sample in samples}
+                    counters[metric.counter] = counter.take(series, at)
+            elif metric.gauge and samples:
                 gauges[metric.gauge] = join([sample.value for sample in samples]) * scale
         if not counters and not gauges:
             raise SourceGone("the metrics that it had are no longer there")
         return Reading(at, counters, gauges)
 
-    def _grown(self, counter: str, samples: list[MetricSample]) -> float:
-        """What a counter has grown by since the first page; a restart begins each series again at 0."""
-        now = {f"{sample.name}{sample.series}": sample.value for sample in samples}
-        before = self._last.get(counter)
-        if before is not None:
-            grown = sum(
-                value - before[key] if key in before and value >= before[key] else value
-                for key, value in now.items()
-            )
-            self._totals[counter] = self._totals.get(counter, 0.0) + grown
-        self._last[counter] = now
-        return self._totals.setdefault(counter, 0.0)
+    def _counter(self, metric: Metric, join: Callable[[Sequence[float]], float]) -> SeriesCounter:
+        """CPU time grows by no more than a second a second on each core."""
+        cores = float(os.cpu_count() or 1) if self.host == LOCAL else _MOST_CORES
+        return SeriesCounter(join, cores if metric.figure == "cpu" else math.inf)
 
 
 def _candidates(metric: Metric, asked: Mapping[str, Expression]) -> tuple[Expression, ...]:
@@ -133,7 +131,7 @@ def _taken(page: MetricsPage, one: Expression) -> list[MetricSample]:
 
 def _there(page: MetricsPage, one: Expression) -> bool:
     """Whether a page has a metric; a counter with labels has no sample before the first event."""
-    return bool(_taken(page, one)) or (not one.wanted and page.types.get(one.name) == "counter")
+    return bool(_taken(page, one)) or (not one.wanted and page.declares(one.name))
 
 
 def _absent(what: str, metric: Metric, one: Expression, text: str) -> InputError:

@@ -16,6 +16,7 @@ class Reading(msgspec.Struct, frozen=True):
 
     ``counters`` grow: ``cpu_s``, ``loop_active_s``, ``loop_idle_s``, ``events_received``, ``events_sent``,
     ``adapter_published``, ``adapter_received``.
+    NaN: what it has grown by is not known at that moment, and it goes on from there.
     ``gauges`` are levels, by the names of ``runfile.ServerUse``.
     """
 

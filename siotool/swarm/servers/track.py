@@ -3,12 +3,13 @@
 Each reading has a moment of its own, a little after the end of the second that it is for. A counter is
 taken for straight between two readings, so that its growth within an interval is that between its values at
 both ends. A level is the reading next to the end. Where readings are too far away, nothing is said: the last
-value is no sample.
+value is no sample. A counter that is NaN in a reading is not known around it.
 """
 
 import itertools
 from collections import deque
 from collections.abc import Sequence
+from math import isfinite
 
 from siotool.swarm.servers.source import EARLY_S, Reading
 
@@ -43,7 +44,12 @@ class Track:
             first = max(begin, min(known[0][0], begin + _OVER_S))
             last = min(end, max(known[-1][0], end - _OVER_S))
             low, high = _value_at(known, first), _value_at(known, last)
-            if low is not None and high is not None and last - first >= (end - begin) / 2 > 0:
+            if (
+                low is not None
+                and high is not None
+                and last - first >= (end - begin) / 2 > 0
+                and isfinite(high - low)
+            ):
                 found[name] = max(0.0, high - low) / (last - first)
         return found
 
@@ -56,8 +62,10 @@ class Track:
 
 
 def _value_at(known: Sequence[tuple[float, float]], moment: float) -> float | None:
-    """A counter's value at a moment; None where no two values near enough enclose it."""
+    """A counter's value at a moment; None where no two known values near enough enclose it."""
     for (at, value), (next_at, next_value) in itertools.pairwise(known):
         if at <= moment <= next_at and next_at - at <= WIDEST_S:
-            return value + (moment - at) / (next_at - at) * (next_value - value)
+            between = value + (moment - at) / (next_at - at) * (next_value - value)
+            if isfinite(between):
+                return between
     return None

@@ -43,6 +43,9 @@ TOLERANCE = 0.01
 #: Less than this share of a range's width is rounding.
 _ROUNDING = 1e-9
 
+#: Halvings of a range until its middle is known as exactly.
+_HALVINGS = 60
+
 UNBOUNDED = (-math.inf, math.inf)
 
 _NORMAL = NormalDist()
@@ -131,6 +134,34 @@ def fit(stated: Range, bounds: tuple[float, float] = UNBOUNDED, what: str = "the
         made = Distribution(scale, mode, left, right, mass_left, origin, bounds)
     check(made, stated, what)
     return made
+
+
+def with_median(
+    low: float,
+    median: float,
+    high: float,
+    bounds: tuple[float, float] = UNBOUNDED,
+    what: str = "the range",
+) -> Range:
+    """Return the range of these quantiles whose distribution has this median, the nearest where none has it.
+
+    Without a most likely value where the median is that of the plain distribution; the median of one in
+    two pieces rises with its mode, so bisection finds it. Raises InputError as ``fit`` does.
+    """
+    if _is_median(fit(Range(low, None, high), bounds, what), median):
+        return Range(low, None, high)
+    below, above = low, high
+    for _ in range(_HALVINGS):
+        likely = (below + above) / 2
+        made = fit(Range(low, likely, high), bounds, what)
+        if _is_median(made, median):
+            break
+        below, above = (likely, above) if made.at(0.5) < median else (below, likely)
+    return Range(low, likely, high)
+
+
+def _is_median(made: Distribution, median: float) -> bool:
+    return math.isclose(made.at(0.5), median, rel_tol=_ROUNDING)
 
 
 def check(made: Distribution, stated: Range, what: str) -> None:

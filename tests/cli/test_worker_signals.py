@@ -1,0 +1,47 @@
+"""``siotool worker`` ends in order, however it is ended: nothing of a run stays on its machine."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+_PATIENCE_S = 30.0
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("SIGINT", id="Ctrl-C"),
+        pytest.param("SIGTERM", id="a container that is stopped"),
+        pytest.param("SIGHUP", id="a terminal that goes"),
+    ],
+)
+def test_no_file_of_a_run_stays_when_a_worker_is_ended(tmp_path: Path, name: str) -> None:
+    """Trap: its folder has the scenario, and the private key of the clients."""
+    if signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+        pytest.skip(f"{name} is ignored here, as under nohup")
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    (tmp_path / "token").write_text("correct-horse-battery-staple\n")
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "siotool", "worker", "--join", "127.0.0.1:9"),
+            *("--token-file", tmp_path / "token"),
+        ],
+        env=os.environ | {"TMPDIR": str(folder)},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + _PATIENCE_S
+    while not list(folder.iterdir()):
+        assert process.poll() is None
+        assert time.monotonic() < deadline, "it made no folder"
+        time.sleep(0.01)
+    process.send_signal(getattr(signal, name))
+    _, said = process.communicate(timeout=_PATIENCE_S)
+    assert (process.returncode, said) == (130, b"")
+    assert list(folder.iterdir()) == []
