@@ -38,7 +38,7 @@ class Idled(msgspec.Struct, frozen=True):
     joined: bool = True
 
 
-class _Hearing:
+class _Ear:
     """Listens to a session without a pause: a long poll that is given up would end it."""
 
     def __init__(self, talk: Talk) -> None:
@@ -88,23 +88,23 @@ async def _look(wire: Wire, known: Known) -> Idled | None:
 
 
 async def _idle(wire: Wire, known: Known, encoding: ParserName, interval_s: float) -> Idled:
-    listener: _Hearing | None = None
+    ear: _Ear | None = None
     try:
         async with talking(wire, known, interval_s + 2 * _BEYOND_S) as talk:
             if not await _enter(talk, known, encoding):
                 return Idled(0.0, alive=False, words="no namespace was joined", joined=False)
-            listener = _Hearing(talk)
+            ear = _Ear(talk)
             try:
-                alive = await _heartbeat(talk, listener, known.revision, interval_s)
+                alive = await _heartbeat(talk, ear, known.revision, interval_s)
             finally:
-                await listener.close()
+                await ear.close()
             if alive:
-                return Idled(listener.longest_s, alive=True)
-            return Idled(listener.silent_s, alive=False, words="no heartbeat came")
+                return Idled(ear.longest_s, alive=True)
+            return Idled(ear.silent_s, alive=False, words="no heartbeat came")
     except SessionEnded as error:
-        if listener is None:
+        if ear is None:
             return Idled(0.0, alive=False, words=str(error), joined=False)
-        return Idled(listener.silent_s, alive=False, words=str(error))
+        return Idled(ear.silent_s, alive=False, words=str(error))
 
 
 async def _enter(talk: Talk, known: Known, encoding: ParserName) -> bool:
@@ -126,13 +126,13 @@ async def _enter(talk: Talk, known: Known, encoding: ParserName) -> bool:
     return found[namespace].outcome == "joined"
 
 
-async def _heartbeat(talk: Talk, listener: _Hearing, revision: Revision, interval_s: float) -> bool:
+async def _heartbeat(talk: Talk, ear: _Ear, revision: Revision, interval_s: float) -> bool:
     """Wait for the server's ping; in revision 3 for its answer to ours, an interval later."""
     if revision == 4:
-        return await listener.heard(_PING, interval_s + _BEYOND_S)
-    await listener.heard(None, interval_s)
+        return await ear.heard(_PING, interval_s + _BEYOND_S)
+    await ear.heard(None, interval_s)
     await talk.say(_PING)
-    return await listener.heard(_PONG, _BEYOND_S)
+    return await ear.heard(_PONG, _BEYOND_S)
 
 
 def _judge(known: Known, idled: Idled | None) -> Finding | None:
