@@ -11,13 +11,13 @@ _UNLIMITED = 1 << 60
 _GIVEN_BACK = ("active_file", "inactive_file")
 
 
-def memory_left(read: Callable[[str], str], process: str = "self") -> int | None:
-    """Bytes that a process's control group and those above it have left: the least; None without a limit.
+def memory_left(read: Callable[[str], str]) -> int | None:
+    """Bytes that this process's control group and those above it have left: the least; None without a limit.
 
-    ``read`` and ``process`` are as ``group_folders`` has them.
+    ``read`` is as ``group_folders`` has it.
     """
     found: list[int] = []
-    for folder, first_version in group_folders(read, process, "memory"):
+    for folder, first_version in group_folders(read, "self", "memory"):
         with suppress(OSError, ValueError):
             found.append(_left(folder, read, first_version=first_version))
     return min(found, default=None)
