@@ -165,12 +165,11 @@ class ScenarioFailure(msgspec.Struct, frozen=True):
 class UserClass(msgspec.Struct, frozen=True):
     """Users of one class: ``users`` at the end of the interval, the rest counted within it.
 
-    ``started`` and ``ended`` (by themselves) are users; ``attempted`` and ``established`` their
-    connections; ``begun`` and ``failed`` their operations other than connecting, of which ``sent``
-    are events sent to the server. ``offered``, ``issued`` and ``withheld`` are scheduled
-    operations: what was due, what was begun, and what was not because the target kept the user
-    from it; ``late`` are those of the issued that began more than 100 ms after they were due. They are
-    0 where nothing is scheduled (a ``wait_time`` of the user's own).
+    ``started`` and ``ended`` (by themselves) are users; ``attempted`` and ``established`` their connections;
+    ``begun`` and ``failed`` their operations other than connecting, of which ``sent`` are events sent to the
+    server. ``offered``, ``issued`` and ``withheld`` are scheduled operations: what was due, what was begun,
+    and what was not because the target kept the user from it; ``late`` are those of the issued that began
+    more than 100 ms after they were due. 0 where nothing is scheduled (a ``wait_time`` of the user's own).
     """
 
     name: str
