@@ -168,8 +168,8 @@ class UserClass(msgspec.Struct, frozen=True):
     ``started`` and ``ended`` (by themselves) are users; ``attempted`` and ``established`` their connections;
     ``begun`` and ``failed`` their operations other than connecting, of which ``sent`` are events sent to the
     server. ``offered``, ``issued`` and ``withheld`` are scheduled operations: what was due, what was begun,
-    and what was not because the target kept the user from it; ``late`` are those of the issued that began more
-    than 100 ms after they were due. 0 where nothing is scheduled (a ``wait_time`` of the user's own).
+    and what was not because the target kept the user from it; ``late`` are those of the issued that began
+    more than 100 ms after they were due. 0 where nothing is scheduled (a ``wait_time`` of the user's own).
     """
 
     name: str
@@ -337,14 +337,15 @@ class Pace(msgspec.Struct, frozen=True):
 class Interval(msgspec.Struct, frozen=True, tag_field="kind", tag="interval"):
     """One second of the run; ``t_s`` is its end, in seconds since the start.
 
-    ``overdue`` are the operations under way for more than a second at its end, by op. ``draining`` marks what
-    came after the last stage, while what was under way was waited for: no hold phase. ``servers`` holds the
-    use of those sampled, by their names in the header, ``targets`` what happened at each of the header's, in
-    order. ``lost_ago`` says when the messages were sent whose deliveries were given up in it: whole seconds
-    before its end, and how many; ``acknowledged_lost_ago`` those of them that the server had acknowledged.
-    ``class_operations`` are the operations by user class, without service times, where there are several;
-    deliveries and custom ones are in the totals alone. ``pace``: cost of fixed work on the servers' CPUs.
-    ``by_node`` is None where no connection's node is known. ``other_users`` have no connection.
+    ``overdue`` are the operations under way for more than a second at its end, by op. ``draining`` marks
+    what came after the last stage, while the run waited for what was still under way: it belongs to no hold
+    phase. ``servers`` holds the use of those that were sampled, by their names in the header, ``targets``
+    what happened at each of the header's, in their order. ``lost_ago`` says when the messages were sent
+    whose deliveries were given up in it: whole seconds before its end, and how many deliveries;
+    ``acknowledged_lost_ago`` are those of them that the server had acknowledged. ``class_operations`` are
+    the operations by user class, without service times, where there are several classes; deliveries and
+    custom ones are in the totals alone. ``pace`` is what fixed work cost on the servers' CPUs, where a loop
+    of it ran. ``by_node`` is None where no connection's node is known. ``other_users`` have no connection.
     """
 
     t_s: Amount
