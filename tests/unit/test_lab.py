@@ -440,14 +440,18 @@ def test_a_server_that_is_taken_out_keeps_its_sessions_and_gets_no_new_one(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("out", [(), ("server-2",), ("server-1", "server-2")])
-@pytest.mark.parametrize("sticky", ["cookie", "address", "table", "none"])
 @pytest.mark.parametrize(
-    ("balancer", "check"), [("nginx", ("-t", "-p", ".", "-c")), ("haproxy", ("-c", "-f"))]
+    ("balancer", "sticky"),
+    [
+        *(("nginx", sticky) for sticky in ("cookie", "address", "none")),
+        *(("haproxy", sticky) for sticky in ("cookie", "address", "table", "none")),
+    ],
 )
-def test_a_balancer_takes_its_configuration(balancer, check, sticky, out, tmp_path):
+def test_a_balancer_takes_its_configuration(balancer, sticky, out, tmp_path):
     program = tools.path_of(balancer)
-    if not program or (balancer, sticky) == ("nginx", "table"):
-        pytest.skip(f"no {balancer} here" if not program else "nginx has no table")
+    if not program:
+        pytest.skip(f"{balancer} is not installed")
+    check = {"nginx": ("-t", "-p", ".", "-c"), "haproxy": ("-c", "-f")}[balancer]
     lab = Lab(servers=2, balancer=balancer, sticky=sticky)
     balancer_program(lab, tmp_path, free_ports(1)[0], SERVERS, None, out)
     (file,) = (path for path in tmp_path.iterdir() if path.is_file())
@@ -458,7 +462,7 @@ def test_a_balancer_takes_its_configuration(balancer, check, sticky, out, tmp_pa
 # ── programs ──────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts programs as somebody else")
+@pytest.mark.xfail(os.geteuid() != 0, run=False, reason="only root starts programs as somebody else")
 def test_a_program_runs_as_a_user_whose_group_has_another_name(tmp_path):
     """Trap: the group of nobody is nogroup on Debian; the lab ended with a KeyError."""
     program = LabProgram(

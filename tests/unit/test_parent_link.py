@@ -72,7 +72,7 @@ def test_a_machine_joins_at_a_name_that_has_an_ipv6_address_too(run: Run) -> Non
     """ZeroMQ takes the first address of a name, and tries no other: it never joined."""
     families = {family for family, *_ in socket.getaddrinfo("localhost", None)}
     if socket.AF_INET6 not in families:
-        pytest.skip("localhost has no IPv6 address here")
+        pytest.xfail("localhost has no IPv6 address here")
     link = ParentLink("localhost", run.port, TOKEN, "box")
     assert connected(link)
     link.close()
