@@ -1,6 +1,7 @@
 """What a run file says of servers: each one, and its use in an interval; and the quantities of its lines."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -82,6 +83,11 @@ class ServerUse(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.files_open if self.files_most is None else self.files_most
 
 
+#: What adds up over servers, and its values of one; of a run they are asked for each second.
+_SUMMED_UP = tuple(name for name in ServerUse.__struct_fields__ if name != "beside")
+_summed_of = attrgetter(*_SUMMED_UP)
+
+
 def all_servers(uses: Sequence[ServerUse]) -> ServerUse | None:
     """The use of several servers together, without those that stand beside them; None without any.
 
@@ -90,10 +96,11 @@ def all_servers(uses: Sequence[ServerUse]) -> ServerUse | None:
     uses = [use for use in uses if not use.beside]
     if len(uses) < 2:
         return uses[0] if uses else None
-    found: dict[str, Any] = {}
-    for name in (name for name in ServerUse.__struct_fields__ if name != "beside"):
-        values = [getattr(use, name) for use in uses]
-        found[name] = None if None in values else sum(values)
+    columns = zip(*map(_summed_of, uses), strict=True)
+    found: dict[str, Any] = {
+        name: None if None in values else sum(values)
+        for name, values in zip(_SUMMED_UP, columns, strict=True)
+    }
     fullest = [use.fullest for use in uses]
     found["files_most"] = None if None in fullest else max(files for files in fullest if files is not None)
     if found["loop_lag_s"] is not None:

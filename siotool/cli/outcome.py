@@ -1,8 +1,6 @@
 """How a run ends: its report, the verdicts of its gates, and the one exit code."""
 
-import contextlib
-import gc
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from siotool.cli import chart_folder, output
@@ -12,6 +10,7 @@ from siotool.cli.fault_storm import storm_peak
 from siotool.cli.job_summary import Summaries
 from siotool.cli.keeping import Keeping
 from siotool.cli.streams import complain, say
+from siotool.cli.uncollected import uncollected
 from siotool.errors import ExitCode, InputError, worst
 from siotool.plan.sizing.replan import ReadBack
 from siotool.report.comparison_figures import Beside
@@ -36,18 +35,6 @@ def judged(path: Path) -> tuple[Run, Report]:
     run = reading.read(path)
     gates = [parse(gate) for gate in run.header.gates]
     return run, summarize([run], Planned(), gates, default_gates=run.header.default_gates)
-
-
-@contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Look for no garbage meanwhile: the million lists of a long run are none, and looking takes a second."""
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.enable()
 
 
 @uncollected()

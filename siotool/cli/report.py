@@ -9,6 +9,7 @@ from siotool.cli import baseline_flags, chart_folder, job_summary
 from siotool.cli.formats import OfRuns, form_of_runs, format_option
 from siotool.cli.options import Output, Quiet, flags_of
 from siotool.cli.places import REPORTS
+from siotool.cli.uncollected import uncollected
 from siotool.errors import InputError, RunFileError
 from siotool.runs.frame_names import TableName
 
@@ -16,6 +17,7 @@ HISTORY = REPORTS / "history.sqlite"
 _STDIN = Path("/dev/stdin")
 
 
+@uncollected()
 def report(
     ctx: typer.Context,
     runs: Annotated[

@@ -10,6 +10,7 @@ from siotool.runfile import Run, UserClass
 
 #: Counts of an interval that are added up.
 _SUMMED = tuple(field for field in UserClass.__struct_fields__ if field not in ("name", "users"))
+_summed_of = attrgetter(*_SUMMED)
 
 
 def sum_up_exceptions(runs: Sequence[Run]) -> list[ExceptionFigures]:
@@ -33,7 +34,8 @@ def sum_up_user_classes(runs: Sequence[Run]) -> list[UserClassFigures]:
 
 
 def _figures(name: str, found: Sequence[UserClass]) -> UserClassFigures:
-    total = {field: sum(map(attrgetter(field), found)) for field in _SUMMED}
+    columns = zip(*map(_summed_of, found), strict=True)
+    total = dict(zip(_SUMMED, map(sum, columns), strict=True))
     return UserClassFigures(
         name=name,
         users_peak=max(one.users for one in found),

@@ -77,7 +77,7 @@ def redrawn_sums(
 
 
 def _signs(generator: Generator, rows: int, columns: int) -> Floats:
-    return np.where(generator.integers(2, size=(rows, columns)) == 0, -1.0, 1.0)
+    return 2 * generator.integers(2, size=(rows, columns)).astype(np.float64) - 1
 
 
 def run_cv(ratios: Floats, groups: NDArray[np.intp]) -> tuple[float, int]:
