@@ -26,7 +26,7 @@ _NO_FORMS = ("junit", "csv", "parquet")
 
 def wanted(
     until: Sequence[str],
-    given: Mapping[str, object],
+    given: Mapping[str, Any],
     form: str,
     *,
     calibrate: bool,
@@ -34,6 +34,9 @@ def wanted(
     servers: int,
 ) -> list[Wish]:
     """What --until asks for; ``form`` is that of the output, ``servers`` how many are loaded.
+
+    A fleet may be loaded by a timetable (``--set phases=…``), as ``siotool lab measure`` does: it makes no
+    profile of a server.
 
     Raises InputError where --calibrate is missing, or something excludes it.
     """
@@ -56,7 +59,7 @@ def wanted(
             "--calibrate needs samples of the server: without them there is no cost to see",
             "give --server-pid PID, or demo for the embedded target",
         )
-    if servers > 1:
+    if servers > 1 and not any(text.startswith("phases=") for text in given["--set"]):
         raise InputError(
             f"--calibrate is of one server, and {servers} are loaded or sampled: a cost is of one",
             "name one server at its own URL, with one --server-pid, or --server NAME=PID,PID",

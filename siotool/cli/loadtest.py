@@ -228,7 +228,7 @@ def loadtest(
         until or [],
         given
         | {"--find-capacity": find_capacity, "--fail-if": fail_if, "--plan": plan}
-        | {"--baseline": baseline, "--history": history},
+        | {"--baseline": baseline, "--history": history, "--set": settings or []},
         form,
         calibrate=calibrate,
         sampled=sampled,
