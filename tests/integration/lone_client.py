@@ -151,6 +151,7 @@ class LoneClient:
         others = asyncio.all_tasks() - {asyncio.current_task()}
         if others:
             await asyncio.wait(others, timeout=PATIENCE_S)
+        await _let_go()
 
     async def connect_again(self) -> ClientFailure | None:
         """Connect anew, with what is known of the session that was lost."""
@@ -177,8 +178,19 @@ class LoneClient:
 
     async def leave(self) -> None:
         """Close, and wait until that is done."""
+        transport = self.connection.transport
         self.connection.end("client")
         await self.witness.until("ended")
+        # aiohttp closes its sockets after a connection has ended
+        if others := getattr(transport, "_tasks", None):
+            await asyncio.wait(set(others), timeout=PATIENCE_S)
+        await _let_go()
+
+
+async def _let_go() -> None:
+    """Let the loop lose the transports that were closed: its end would leave their sockets open."""
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 async def talk(url: str, namespace: str) -> dict[str, Any]:
