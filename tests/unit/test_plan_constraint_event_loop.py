@@ -249,7 +249,7 @@ micros = st.floats(0, 200).map(lambda x: f"{x:.3f}us")
     base=st.sampled_from(["0%", "20%", "69%"]),
 )
 # the curve of a room among its servers: 14 steps of the solver ended at 234 servers where 233 do
-@example("redis", "room", 97, 19_082.99, 97, ("1.5us", "9.081us", "0us", "0us", "96.439us"), 1, "0%")
+@example("redis", "room", 97, 19082.991381904296, 97, ("1.5us", "9.081us", "0us", "0us", "96.439us"), 1, "0%")
 @example("cluster", "direct", 1000, 1000.0, 1, ("0us", "1us", "0us", "999us", "0us"), 1, "0%")
 def test_the_solver_against_counting_processes_one_by_one(
     adapter, kind, connections, publishes, room, costs, per_server, base
