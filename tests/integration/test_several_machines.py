@@ -154,6 +154,7 @@ def test_no_delivery_is_timed_more_exactly_than_is_said(
     assert fastest[0] > 0
 
 
+@pytest.mark.quiet
 def test_a_machine_that_is_slow_to_reach_says_how_exact_its_clock_is(distributed: Any, machine: Any) -> None:
     """All of the delay is on one way: the comparison is off by half of it, and says so."""
     delay_s = 0.04
