@@ -14,6 +14,10 @@ SearchAxis = Literal["users", "rate", "connects", "size"]
 
 #: Whose limit it was where it was not the server's.
 GENERATOR = "generator"
+#: Nobody's: a gate on the server could not be judged at higher loads.
+UNSAMPLED = "unsampled"
+#: Why a second shows nothing of a gate on a level of the server.
+NOT_SAMPLED = "the server was not sampled"
 
 #: Why a search ended whose lowest load failed.
 LOWEST_FAILED = "the lowest load failed"
@@ -55,8 +59,9 @@ class FoundCapacity(msgspec.Struct, frozen=True, tag_field="kind", tag="capacity
     ``value`` is its best estimate, None where no load failed or none passed. ``high`` is None where no
     load failed: the capacity is at least ``low``. ``low`` is 0 where no load passed. ``gate`` failed
     first; ``limited_by`` is what ran out: ``server``, a colon and the resource where it is known, or
-    ``generator``, or ``bound`` where the search reached the load it was not to exceed. ``seconds`` is
-    how long the search took by then; ``complete`` is false until it has ended by itself.
+    ``generator``, or ``unsampled`` where higher loads had no sample of the server for a gate on it, or
+    ``bound`` where the search reached the load it was not to exceed. ``seconds`` is how long the search took
+    by then; ``complete`` is false until it has ended by itself.
     """
 
     t_s: _Amount

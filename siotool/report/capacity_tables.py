@@ -63,6 +63,8 @@ def _limit(found: CapacityFigures) -> str:
     match found.limited_by.partition(": "):
         case ("generator", _, _):
             return "the generator is what ran out, not the server"
+        case ("unsampled", _, _):
+            return "higher loads could not be judged, as the server was not sampled"
         case ("bound", _, _):
             return "no gate failed up to the load that the search was not to exceed"
         case ("server", _, resource) if resource:

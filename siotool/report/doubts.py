@@ -66,7 +66,7 @@ from siotool.runs.generator_limits import (
 from siotool.runs.hold import Marks
 from siotool.runs.sameness import names
 from siotool.runs.seconds import Seconds
-from siotool.searched import GENERATOR
+from siotool.searched import GENERATOR, UNSAMPLED
 from siotool.units import format_duration, format_share
 
 #: A loop this late did not run at all: it was stopped, suspended, or blocked by a task.
@@ -183,8 +183,13 @@ def _ending(run: Run) -> Iterator[str]:
 
 
 def _searched(run: Run) -> Iterator[str]:
-    """A search that the generator ended, and not the server."""
+    """A search that the generator ended, and not the server, or that had nothing to judge by."""
     found = run.capacity
+    if found is not None and found.limited_by == UNSAMPLED:
+        yield (
+            "a gate is on the server, which was not sampled at higher loads: the capacity is at least what "
+            "it says. Name what stays with --server-metrics, or --server NAME=cgroup:/PATH"
+        )
     if found is not None and found.limited_by == GENERATOR:
         why = "; ".join(dict.fromkeys(text for hold in run.holds for text in hold.doubts))
         said = f" ({why})" if why else ""

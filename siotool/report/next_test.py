@@ -36,13 +36,15 @@ class ShownSoFar(msgspec.Struct, frozen=True):
     """What the runs have shown so far.
 
     ``searched``: a search for the capacity ended; ``at_least``: without a load that failed; ``by_generator``:
-    because the generator could do no more. ``overloaded``: the run shows no capacity. ``peak`` connections
-    were open. ``count`` is the number of servers from measurement, and its interval.
+    because the generator could do no more; ``unsampled``: or because a gate on the server had no samples.
+    ``overloaded``: the run shows no capacity. ``peak`` connections were open. ``count`` is the number of
+    servers from measurement, and its interval.
     """
 
     searched: bool = False
     at_least: bool = False
     by_generator: bool = False
+    unsampled: bool = False
     overloaded: bool = False
     peak: int = 0
     count: tuple[int, int] | None = None
@@ -58,6 +60,14 @@ def next_test(header: Header, known: ShownSoFar) -> NextTest:
             known,
             ["--find-capacity", "--expect-workers" if machines else "--processes", str(2 * workers)],
             "the generator was the limit: with twice as many processes a search goes on to the server's",
+        )
+    if known.unsampled:
+        return _test(
+            header,
+            known,
+            ["--find-capacity"],
+            "the server was not sampled at higher loads, and a gate is on it: sample what stays, with "
+            "--server-metrics URL or --server NAME=cgroup:/PATH, and search again",
         )
     if known.searched and known.at_least:
         users = header.workload.search in (None, "users")

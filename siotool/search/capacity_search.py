@@ -329,9 +329,9 @@ class CapacitySearch:
         self.load = self._beside()
 
     def _below_ceiling(self, lower: float | None) -> None:
-        """No load has failed, and the generator has reached its limit: what it can still make."""
+        """No load has failed, and a higher one showed nothing: what is below it, and is shown."""
         if lower is None:
-            self._end("the generator reached its limit at the lowest load")
+            self._end("the lowest load showed nothing")
         elif self.ceiling / lower <= 1.25:
             self._phase, self.load = "proof", lower
         else:

@@ -12,7 +12,14 @@ from siotool.search.capacity_search import FACTOR, Asked, CapacitySearch, HoldEn
 from siotool.search.joined_searches import joined_searches
 from siotool.search.objective import Objective, mean_level_s
 from siotool.search.seen_blocks import Block
-from siotool.searched import GENERATOR, FoundCapacity, Hold, SearchAxis
+from siotool.searched import (
+    GENERATOR,
+    NOT_SAMPLED,
+    UNSAMPLED,
+    FoundCapacity,
+    Hold,
+    SearchAxis,
+)
 from siotool.swarm.program import TICK_S, Seen, Wanted
 from siotool.workload import Arrivals
 
@@ -25,8 +32,6 @@ STAY_S = 1.0
 _LONG_S = 1e6
 #: The last lines are written before the program is over.
 _LAST_S = 0.1
-#: Why a second shows nothing of a gate on a level of the server.
-NOT_SAMPLED = "the server was not sampled"
 
 
 class SearchedLoad(msgspec.Struct, frozen=True):
@@ -82,6 +87,8 @@ class SearchProgram:
         self._ended = False
         #: Kinds of the generator's own failures for which users are away still.
         self._own_failures: set[str] = set()
+        #: Why loads showed nothing.
+        self._unshown: set[str] = set()
 
     def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
         """The load of the next second; None once the search is over and its last lines are written."""
@@ -174,6 +181,8 @@ class SearchProgram:
         worst, missed, allowed, operations = self._worst(ended)
         if ended.outcome == "failed":
             self._failed[worst] = min(visit.load, self._failed.get(worst, math.inf))
+        if ended.outcome == "generator":
+            self._unshown |= set(ended.doubts)
         counted_s = sum(block.duration_s for block in visit.blocks)
         self._lines.append(
             Hold(
@@ -229,11 +238,11 @@ class SearchProgram:
         )
 
     def _limit(self, high: float | None) -> str:
-        """Whose limit it is: ``server``, ``generator``, ``bound``; empty before anything was reached."""
+        """What ended it, as in ``FoundCapacity``; empty before anything was reached."""
         if high is not None:
             return "server"
         if self._search.ceiling < math.inf:
-            return GENERATOR
+            return UNSAMPLED if self._unshown == {NOT_SAMPLED} else GENERATOR
         if not self._search.over or self._load < self._searched.most:
             return ""
         return GENERATOR if self._searched.own_most else "bound"

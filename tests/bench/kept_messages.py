@@ -1,15 +1,19 @@
 """The planner's [storage] beside what the stores of a lab took: run by hand, prints a table.
 
-    python -m tests.bench.kept_messages [--store postgres couchdb] [--users 200] [--offline 60 120]
+    python -m tests.bench.kept_messages [--store postgres couchdb] [--users 200] [--offline 120 240]
 
 Half of the users go offline for the first time of ``--offline``, and come back all at once; what the servers
 handed out per second then is the plan's drain rate. With it a plan predicts the second run, in which users
 are offline for the second time: bytes of a message, messages written per second while they are, and the time
 until the last of them has all that it missed. What a message takes in a store that a plan has no formula for
 is taken from the first run too. Both times are long: a drain of less than some seconds is not in proportion,
-as users come back over a second, and who is first has the servers for itself. It takes 10 minutes, on a
-machine that has nothing else to do. Needs what ``siotool lab doctor scenarios/chat-postgres.toml`` and
-``chat-couchdb.toml`` say.
+as users come back over a second, and who is first has the servers for itself; a store that writes ahead
+shows what a message takes once it has tidied up some times.
+
+The servers have ``--share`` of a core each, as under a CPU quota: with as much as they want, servers, store
+and clients would share the machine's cores, and how long a drain takes would be up to all of them. It takes
+20 minutes, on a machine that has nothing else to do. Needs what ``siotool lab doctor
+scenarios/chat-postgres.toml`` and ``chat-couchdb.toml`` say.
 """
 
 import argparse
@@ -24,7 +28,7 @@ SCENARIOS = Path(__file__).parents[2] / "scenarios"
 #: Users in a conversation, of which half go offline; messages per second of each; bytes of text.
 ROOM, RATE, SIZE = 20, 2.0, 200
 #: Second at which they go offline, and how long the run goes on once they are back.
-LEAVE_S, AFTER_S = 5, 40
+LEAVE_S, AFTER_S = 5, 80
 #: The store of a plan that is compared where no plan knows the measured one.
 KINDS = {"postgres": "relational", "couchdb": "document"}
 #: Stores whose bytes per message a plan has a formula for; of others the first run shows them.
@@ -36,7 +40,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--store", nargs="+", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--users", type=int, default=200)
-    parser.add_argument("--offline", type=int, nargs=2, default=[60, 120], metavar="S")
+    parser.add_argument("--offline", type=int, nargs=2, default=[120, 240], metavar="S")
+    parser.add_argument(
+        "--share", default="20%", help="of a core, for each server; 100%%: as much as it wants"
+    )
     options = parser.parse_args()
     print("| store | offline | sent while away | missed | duplicate | figure | planned | measured | off |")
     print("|---|---|---|---|---|---|---|---|---|")
@@ -44,9 +51,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             first, second = options.offline
-            seen = measured(folder / "first", store, options.users, first)
+            seen = measured(folder / "first", store, options, first)
             plan = planned(folder, store, options.users, second, seen)
-            found = measured(folder / "second", store, options.users, second, plan)
+            found = measured(folder / "second", store, options, second, plan)
         counts = f"{found['due']:,} | {found['missed']:,} | {found['duplicate']:,}"
         for row in found["planned"]:
             figures = f"{row['planned']:.4g} {row['unit']} | {row['measured']:.4g} {row['unit']}"
@@ -55,8 +62,12 @@ def main() -> None:
             )
 
 
-def measured(out: Path, store: str, users: int, offline: int, plan: str = "") -> dict[str, Any]:
+def measured(
+    out: Path, store: str, options: argparse.Namespace, offline: int, plan: str = ""
+) -> dict[str, Any]:
     """Return the backlog of a run."""
+    users, share = options.users, options.share
+    throttle = () if share == "100%" else ("--fault", f"at=1s do=throttle servers to {share}")
     settings = {"rate": RATE, "size": SIZE, "room_size": ROOM, "leave": LEAVE_S, "offline": offline}
     subprocess.run(
         [
@@ -64,6 +75,7 @@ def measured(out: Path, store: str, users: int, offline: int, plan: str = "") ->
             *("--scenario", "backlog", "--users", str(users), "--spawn-rate", str(users), "--quiet"),
             *("--run-time", f"{LEAVE_S + offline + AFTER_S}s", "--out", str(out), "--transport", "websocket"),
             *(word for key, value in settings.items() for word in ("--set", f"{key}={value}")),
+            *throttle,
             *(("--plan", plan) if plan else ()),
         ],
         check=False,  # a doubt of the generator beside the fleet is exit code 5

@@ -47,6 +47,16 @@ def test_a_doubt_about_a_second_is_one_of_the_search_where_it_is_judged_by_that_
     assert report.valid == ("suspect" if counts else "yes")
 
 
+def test_a_gate_on_a_server_without_samples_is_not_called_the_generators_limit(make_run):
+    run = searched(make_run())
+    found = msgspec.structs.replace(run.capacity, value=None, high=None, limited_by="unsampled")
+    report = summarize([msgspec.structs.replace(run, capacity=found)], Planned())
+    (doubt,) = report.doubts
+    assert doubt.startswith("a gate is on the server, which was not sampled at higher loads")
+    assert "generator" not in doubt
+    assert report.sizing.next_test.why.startswith("the server was not sampled at higher loads")
+
+
 def test_in_a_run_that_did_not_search_every_second_counts(make_run):
     run = make_run(notes=[Note(28.0, "doubt", "its loop was blocked", momentary=True)])
     assert summarize([run], Planned()).valid == "suspect"

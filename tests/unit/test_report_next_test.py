@@ -33,6 +33,12 @@ def header(make_run, command=COMMAND):
             id="the generator was the limit",
         ),
         pytest.param(
+            ShownSoFar(searched=True, at_least=True, unsampled=True, peak=700),
+            "--find-capacity",
+            "sample what stays",
+            id="a gate on the server had no samples",
+        ),
+        pytest.param(
             ShownSoFar(searched=True, at_least=True, peak=700),
             "--find-capacity --max-users 7000",
             "no load failed",

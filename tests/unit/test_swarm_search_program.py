@@ -10,9 +10,9 @@ from siotool.histogram import Histogram
 from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.runfile import Bytes, Connections, Delivery, Interval, Operation, UserClass, WorkerHealth
 from siotool.search.objective import Objective, implied
-from siotool.searched import FoundCapacity, Hold, SearchAxis
+from siotool.searched import NOT_SAMPLED, FoundCapacity, Hold, SearchAxis
 from siotool.swarm.program import Seen, Wanted, seen
-from siotool.swarm.search_program import NOT_SAMPLED, SearchedLoad, SearchProgram
+from siotool.swarm.search_program import SearchedLoad, SearchProgram
 
 GATES = [Objective("p99:ack > 200ms", "late", 0.01, "ack", "", 0.2), *implied()]
 #: A server that answers in time up to so much of what a search raises, and late beyond.
@@ -245,6 +245,7 @@ def test_a_load_without_samples_of_a_server_whose_level_is_judged_shows_nothing(
     asked = SearchProgram(SearchedLoad("users", 10.0, 1e4, users=7), gates, 0.95)
     _, lines = driven(asked, edge=math.inf, changed=half_sampled, servers=SERVERS)
     assert capacity(lines).high is None
+    assert capacity(lines).limited_by == "unsampled", "the generator made the load"
     beyond = [line for line in lines if isinstance(line, Hold) and line.load > 30]
     assert beyond
     assert {(line.outcome, *line.doubts) for line in beyond} == {("generator", NOT_SAMPLED)}
