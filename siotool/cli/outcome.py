@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from siotool.cli import chart_folder, output
 from siotool.cli.comparing import Baseline, beside
@@ -25,6 +26,8 @@ from siotool.report.verdict import no_load_passed, sentence, target_lost, why
 from siotool.runfile import Run
 from siotool.runs import reading
 from siotool.runs.frame_names import TableName
+
+T = TypeVar("T")
 
 #: Written beside every run.
 KEPT = ("html", "md", "json")
@@ -76,24 +79,19 @@ def conclude(
     intent = intent or Intent()
     problems: list[InputError] = []
 
-    def attempt(step: Callable[[], None]) -> None:
+    def attempt(step: Callable[[], T]) -> T | None:
         """What a load has measured is kept, and judged, whatever else cannot be done with it."""
         try:
-            step()
+            return step()
         except InputError as error:
             if not keep:
                 raise
             problems.append(error)
+            return None
 
-    compared = Beside(None, [], [])
-
-    def compare() -> None:
-        nonlocal compared
-        compared = beside(baseline, runs, intent)
-
-    attempt(compare)
-    for problem in problems:
-        compared = Beside(None, [], [f"compared with nothing: {problem.message}"])
+    compared = attempt(lambda: beside(baseline, runs, intent))
+    if compared is None:
+        compared = Beside(None, [], [f"compared with nothing: {problems[0].message}"])
     report = summarize(
         runs,
         intent.planned,

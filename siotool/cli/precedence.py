@@ -21,6 +21,9 @@ INSTEAD_OF = (
 #: purpose, and decides itself when it ends.
 SETS_ASIDE = ((frozenset(("find-capacity", "calibrate")), frozenset(("fault", "stop-if", "stop-after"))),)
 
+#: Options that say something about another one, and nothing without it.
+ABOUT = {"stop-after": "stop-if", "web-port": "web"}
+
 
 class Composed(NamedTuple):
     """Arguments of a command after variables and file; ``origins``: option → where it was given."""
@@ -40,6 +43,7 @@ def compose(
     ``typed`` has what was typed, by option; ``levels`` begin with the one that goes first. An option is
     taken from the first that has it; of one with names and values, such as ``--set KEY=VALUE``, each name.
     """
+    _refuse_alone(typed, levels, options)
     taken = {name: _names(options[name], value) for name, value in typed.items()}
     # a flag that says false decides nothing
     deciding = {name for name, value in typed.items() if value is not False}
@@ -66,6 +70,20 @@ def compose(
                 deciding.add(name)
         in_front = words + in_front
     return Composed([*in_front, *arguments, *behind], origins)
+
+
+def _refuse_alone(
+    typed: Mapping[str, object], levels: Sequence[Mapping[str, Given]], options: Mapping[str, KnownOption]
+) -> None:
+    """Raise InputError for an option that was typed and says nothing, as the one it is about is nowhere."""
+    given = {*typed, *(name for level in levels for name in level)}
+    for name in typed:
+        about = ABOUT.get(name)
+        if about is not None and about in options and about not in given:
+            alone, other = options[name].shown, options[about].shown
+            raise InputError(
+                f"{alone} is about {other}, which is not given", f"add {other}, or leave {alone} out"
+            )
 
 
 def _names(option: KnownOption, values: object) -> set[str]:

@@ -3,6 +3,7 @@
 import os
 import re
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 from unittest import mock
 
@@ -376,6 +377,24 @@ def test_what_is_wrong_in_a_variable_is_refused_with_its_name(siotool, tmp_path,
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "beside", "said"),
+    [
+        pytest.param(
+            ["--stop-after", "5s"], {}, "--stop-after is about --stop-if", id="no gate that could stop"
+        ),
+        pytest.param(["--web-port", "9000"], {}, "--web-port is about --web, which is not given", id="no UI"),
+        pytest.param(["--stop-after", "5s"], {"STOP_IF": "lost > 1%"}, "", id="a gate of a variable"),
+        pytest.param([], {"STOP_AFTER": "5s"}, "", id="a variable says it for any run"),
+    ],
+)
+def test_what_is_typed_about_an_option_that_is_nowhere_is_refused(tmp_path, typed, beside, said):
+    given = {f"SIOTOOL_LOADTEST_{name}": text for name, text in beside.items()}
+    refused = pytest.raises(InputError, match=said) if said else nullcontext()
+    with refused:
+        context(("loadtest",), ["demo", *typed], tmp_path, **given)
 
 
 def test_an_argument_of_a_file_is_no_option(siotool, tmp_path):
