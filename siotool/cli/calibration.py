@@ -13,6 +13,12 @@ from siotool.errors import ExitCode, InputError, worst
 from siotool.runfile import FILE_NAME, Run
 from siotool.workload import Stage
 
+#: Why a run ended early, as the reason for an exit code.
+_ENDED = {
+    "interrupted": "interrupted; what was measured is kept",
+    "workers_lost": "every worker was lost; what was measured is kept",
+    "target_lost": "the target was lost",
+}
 #: Written beside the run.
 _KEPT = ("html", "md")
 
@@ -76,7 +82,7 @@ class Calibrating(NamedTuple):
             if reason not in ENDS:
                 raise
             complain(f"no profile, as the run ended early: {error.message}")
-            return ENDS[reason]
+            return _early(reason)
         output.write(to_json(profile, 10), str(path.with_name(calibrated.FILE_NAME)))
         document = calibration_document.document(profile)
         for kind in _KEPT:
@@ -86,7 +92,7 @@ class Calibrating(NamedTuple):
             say(f"run, {calibrated.FILE_NAME} and report in {path.parent}/")
         output.write(output.printed(document, output_format, where, profile, digits=10), where)
         summaries.write(document)
-        codes = {ENDS[reason]} if reason in ENDS else set()
+        codes: set[ExitCode] = set()
         for doubt in profile.doubts:
             complain(f"doubt: {doubt}")
             codes.add(ExitCode.SUSPECT)
@@ -94,6 +100,8 @@ class Calibrating(NamedTuple):
             if not one.reached:
                 complain(f"not reached: {one.sentence}")
                 codes.add(ExitCode.GATE_FAILED)
+        if reason in ENDS:
+            return _early(reason)
         return worst(codes)
 
     def _profile(self, run: Run) -> Any:
@@ -102,3 +110,11 @@ class Calibrating(NamedTuple):
 
         profile = calibrate(run, self.experiment.phases, self.seed)
         return with_wishes(profile, self.wishes, len(self.experiment.rounds) - 1, self.experiment.seconds)
+
+
+def _early(reason: str) -> ExitCode:
+    """Say why a calibration that did not come to its end has a code of its own: it goes before any other."""
+    from siotool.cli.outcome import ENDS
+
+    complain(f"exit {ENDS[reason]:d}: {_ENDED[reason]}")
+    return ENDS[reason]

@@ -250,5 +250,6 @@ def test_a_calibration_that_is_interrupted_at_once_keeps_its_run_and_says_why_th
     assert done.code == 130
     assert "no profile, as the run ended early" in done.stderr
     assert "give --server-pid" not in done.stderr
+    assert done.stderr.splitlines()[-1] == "siotool: exit 130: interrupted; what was measured is kept"
     assert done.run.end.reason == "interrupted"
     assert not (done.folder / "profile.json").exists()
