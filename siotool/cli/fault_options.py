@@ -39,7 +39,8 @@ def read_faults(texts: Sequence[str], lab: Lab | None, length_s: float, beside: 
             f"--fault beside {beside[0]}: that decides itself what it loads, and for how long",
             "leave one out; --no-faults leaves out those of a lab's file",
         )
-    found = sorted((_completed(read_fault(text), lab) for text in texts), key=lambda fault: fault.at_s)
+    asked = [read_fault(text) for text in texts]
+    found = sorted((_completed(fault, lab, asked) for fault in asked), key=lambda fault: fault.at_s)
     actions = {}
     for number, fault in enumerate(found):
         where = f"--fault at {format_duration(fault.at_s)}"
@@ -62,11 +63,17 @@ def names_toxic(text: str) -> bool:
     return is_toxic(fault.do) or is_toxic(fault.undo)
 
 
-def _completed(fault: PlannedFault, lab: Lab | None) -> PlannedFault:
-    """A fault with the undo that its action has by itself: at the end of the run, unless it says when."""
+def _completed(fault: PlannedFault, lab: Lab | None, asked: Sequence[PlannedFault]) -> PlannedFault:
+    """A fault with the undo that its action has by itself: at the end of the run, unless it says when.
+
+    A later one that does the same ends it, at its own time.
+    """
     if fault.undo or lab is None or _is_command(fault.do):
         return fault
-    return msgspec.structs.replace(fault, undo=inverse(fault.do))
+    undo = inverse(fault.do)
+    if fault.for_s is None and any(one.at_s > fault.at_s and one.do.split() == undo.split() for one in asked):
+        return fault
+    return msgspec.structs.replace(fault, undo=undo)
 
 
 def _check_times(fault: PlannedFault, where: str, length_s: float) -> None:

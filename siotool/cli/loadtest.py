@@ -203,11 +203,10 @@ def loadtest(
             {} if dry_run else {"-o": output, "--summary": summaries.summary, "--comment": comment},
             out,
             same_target=same_target,
+            kept=not (dry_run or manifest or calibrate),
         ),
     )
-    stops = read_stops(
-        stop_if or [], stop_after, server_sampled=sampled, searching=find_capacity or calibrate
-    )
+    stops = read_stops(stop_if or [], stop_after, sampled=sampled, searching=find_capacity or calibrate)
     given = {"--stage": stage, "--users": users, "--spawn-rate": spawn_rate, "--arrival-rate": arrival_rate}
     asked = search_options.read(
         {**given, "--run-time": run_time},

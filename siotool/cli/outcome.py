@@ -102,9 +102,13 @@ def conclude(
         same_target=same_target,
         storm=storm_peak,
     )
-    if keep and len(runs) == 1:
+
+    def keep_beside(run: Run) -> None:
         for kind in KEPT:
-            output.write(rendered(report, kind), str(runs[0].path.with_name(f"report.{kind}")))
+            output.write(rendered(report, kind), str(run.path.with_name(f"report.{kind}")))
+
+    if keep and len(runs) == 1:
+        attempt(lambda: keep_beside(runs[0]))
     attempt(lambda: output.write(_formed(report, runs, output_format, where, table), where))
     attempt(lambda: chart_folder.write(as_document(report), charts))
     attempt(lambda: summaries.write(as_document(report)))

@@ -63,7 +63,11 @@ def write(written: str | bytes, where: str) -> None:
         sys.stdout.flush()
         return
     try:
-        _replace(Path(where).resolve(), written.encode() if isinstance(written, str) else written)
+        path = Path(where)
+        special = path.exists() and not path.is_file()  # as /dev/stderr, which resolves to no path
+        _replace(
+            path if special else path.resolve(), written.encode() if isinstance(written, str) else written
+        )
     except OSError as error:
         raise OutputError(
             f"cannot write {where}: {error.strerror}", "choose another place with -o, or - for stdout"

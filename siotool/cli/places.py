@@ -22,7 +22,8 @@ def run_folder(out: Path | None, scenario: str, *, written: bool) -> Path:
 def check_places(places: Mapping[str, str | Path | None], out: Path | None) -> None:
     """Raise OutputError for a file of the report, by its option, that nothing can be written to.
 
-    It may lie in the run's folder, which is made with the run.
+    It may lie in the run's folder, or one above it, which are made with the run. A summary is written behind
+    what a file has, as is a device or a pipe; any other file is replaced.
     """
     for option, place in places.items():
         if place is not None and str(place) != "-":
@@ -31,13 +32,14 @@ def check_places(places: Mapping[str, str | Path | None], out: Path | None) -> N
 
 def _check(option: str, place: Path, folder: Path) -> None:
     try:
-        path = place.resolve()
-        if folder.resolve() in path.parents:
-            return  # made with the run
-        if path.is_dir():
+        path, run = place.resolve(), folder.resolve()
+        if place.is_dir():
             raise IsADirectoryError(None, "is a folder")
-        if path.exists():
-            if not os.access(path, os.W_OK):
+        if not path.parent.exists() and path.parent in (run, *run.parents):
+            return  # made with the run
+        # by the name as it was given: what a pipe's resolves to is no file
+        if place.exists() and (option == "--summary" or not place.is_file()):
+            if not os.access(place, os.W_OK):
                 raise PermissionError(None, "may not be written")
         else:
             draft = path.with_name(f".{path.name}.{os.getpid()}")

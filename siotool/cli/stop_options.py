@@ -27,7 +27,7 @@ class Stops(msgspec.Struct, frozen=True):
         return stop_rules(self.gates, self.grace_s, look_at)
 
 
-def read_stops(texts: Sequence[str], after: str, *, server_sampled: bool, searching: bool) -> Stops:
+def read_stops(texts: Sequence[str], after: str, *, sampled: bool, searching: bool) -> Stops:
     """Read the options. Raises InputError."""
     if texts and searching:
         raise InputError(
@@ -37,4 +37,4 @@ def read_stops(texts: Sequence[str], after: str, *, server_sampled: bool, search
     grace_s = units.parse_duration(after, "--stop-after")
     if grace_s < 1:
         raise InputError(f"--stop-after {after}: gates are judged once a second", "give 1s or more")
-    return Stops([parse_stop(text, server_sampled=server_sampled) for text in texts], grace_s)
+    return Stops([parse_stop(text, server_sampled=sampled) for text in texts], grace_s)

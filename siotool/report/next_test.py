@@ -1,7 +1,7 @@
 """The one test that would tell most of what is not known yet: as a command that runs as printed."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 import msgspec
@@ -24,7 +24,7 @@ _LOAD = frozenset(
 #: Those of them that a search is the same by: what it raises and how far, and of how many users where it
 #: raises something else.
 _AXIS, _BOUNDS, _USERS = ("--search",), ("--max-users", "--max-load"), ("--users", "-u")
-_FLAGS = frozenset(["--find-capacity", "--calibrate", "--quiet", "-q", "--dry-run", "--no-faults"])
+_FLAGS = frozenset(["--find-capacity", "--calibrate", "--quiet", "-q", "--dry-run"])
 _GATE, _NO_GATES = "--fail-if", "--no-default-gates"
 #: Stands in the place of a secret (``swarm.redaction``).
 _SECRET = "***"
@@ -108,14 +108,31 @@ def next_test(header: Header, known: ShownSoFar) -> NextTest:
 def _test(header: Header, known: ShownSoFar, more: Sequence[str], why: str) -> NextTest:
     kept = _kept(header.command or _made(header), _of_search(header, known))
     words = [*_searchable(kept, sampled=bool(header.servers))]
-    if header.lab and header.faults:
+    if header.lab and header.faults and "--no-faults" not in words:
         words.append("--no-faults")  # a search makes none, and a lab's file may have some
-    if "--distributed" in words and "--expect-workers" not in more:
-        words += ["--expect-workers", str(header.workload.processes or _ONE)]
-    words += more
+    words += [*_of_machines(header, known, {_name(word) for word in [*words, *more]}), *more]
     if any(_SECRET in word for word in words):
         why += f"; put what the run was given in the place of {_SECRET}"
     return NextTest(shlex.join(["siotool", *words]), why)
+
+
+def _of_machines(header: Header, known: ShownSoFar, given: Collection[str]) -> list[str]:
+    """What a search on other machines has to be told, which alone know what they can do."""
+    if "--distributed" not in given:
+        return []
+    words = []
+    if "--expect-workers" not in given:
+        words += ["--expect-workers", str(header.workload.processes or _ONE)]
+    most, axis = 10 * max(1, known.peak), header.workload.search or "users"
+    if axis == "users" and "--max-users" not in given:
+        words += ["--max-users", str(most)]
+    if axis == "connects" and "--max-load" not in given:
+        words += ["--max-load", f"{most}/s"]
+    return words
+
+
+def _name(word: str) -> str:
+    return word.partition("=")[0]
 
 
 def _of_search(header: Header, known: ShownSoFar) -> frozenset[str]:

@@ -9,6 +9,9 @@ from siotool.runs.held_share import NEARLY_ALL, files_show, held_share
 from siotool.runs.seconds import seconds_of
 from siotool.units import format_share
 
+#: A share is known no better than this: one server among more than ten may be overlooked.
+_AT_MOST = 0.92
+
 
 class ServerCount(msgspec.Struct, frozen=True):
     """The number of servers, None where it is not known; and how it is known, or why it is not."""
@@ -32,11 +35,16 @@ def count_servers(runs: Sequence[Run]) -> ServerCount:
     return counts[0]
 
 
+def _least(sampled: int) -> float:
+    """The share of the connections below which another server holds some: one more would have as many."""
+    return max(NEARLY_ALL, min(_AT_MOST, 1 - 0.5 / (sampled + 1)))
+
+
 def _of_run(run: Run) -> ServerCount:
     sampled = sum(not one.beside for one in run.header.servers)
     addresses = max(1, len(run.header.targets))
     share = held_share(seconds_of([run]), by_files=files_show([run])) if sampled else None
-    if share is not None and share.value < NEARLY_ALL:
+    if share is not None and share.value < _least(sampled):
         return ServerCount(
             None,
             f"the sampled servers hold {format_share(share.value)} of the connections ({share.how}), and how "

@@ -13,6 +13,8 @@ import termios
 import pytest
 
 from siotool.cli import app
+from siotool.cli.beside_load import beside_load
+from siotool.errors import InputError
 
 # each starts a process that loads Locust
 pytestmark = pytest.mark.slow
@@ -195,6 +197,15 @@ def test_a_history_that_nothing_can_be_added_to_is_refused_before_the_load(tmp_p
     assert "notes.txt is no siotool history" in done.stderr
     assert (tmp_path / "notes.txt").read_text() == "precious\n"
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_history_is_looked_at_only_where_a_run_will_be_added(tmp_path):
+    """A history of another format made --dry-run fail, and every calibration of siotool lab measure."""
+    notes = tmp_path / "notes.txt"
+    notes.write_text("precious\n")
+    beside_load(None, [], notes, None, {}, None, same_target=False, kept=False)
+    with pytest.raises(InputError, match="no siotool history"):
+        beside_load(None, [], notes, None, {}, None, same_target=False, kept=True)
 
 
 @pytest.mark.parametrize(

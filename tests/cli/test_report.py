@@ -294,6 +294,22 @@ def test_what_cannot_be_written_after_a_load_changes_no_verdict(run, capsys, tmp
     assert (folder / "report.json").exists()
 
 
+def test_reports_beside_a_run_that_cannot_be_written_change_no_verdict_and_no_other_output(
+    run, capsys, tmp_path
+):
+    """The disk that fills while they are written took the verdict, the summary and the history with it."""
+    from siotool.cli.outcome import conclude
+    from siotool.errors import ExitCode
+
+    folder = run("echo")
+    (folder / "report.html").mkdir()
+    written = tmp_path / "x.md"
+    code = conclude([folder], also=[ExitCode.INTERRUPTED], keep=True, output_format="md", where=str(written))
+    assert code == ExitCode.INTERRUPTED
+    assert "report.html" in capsys.readouterr().err
+    assert written.read_text()
+
+
 def test_reports_are_kept_beside_the_run_for_loadtest(run, capsys):
     from siotool.cli.outcome import conclude
     from siotool.errors import ExitCode

@@ -193,11 +193,21 @@ def test_an_action_of_a_lab_without_a_time_is_undone_at_the_end_of_the_run(do, u
     assert (fault.undo, fault.for_s) == (undo, None)
 
 
-def test_a_part_that_another_fault_has_started_needs_no_start_at_the_end():
-    asked = read_faults(["at=1s do=kill server-1", "at=5s do=start server-1"], JOINED, RUN_S, ())
-    start = LabAction(verb="start", parts=("server-1",))
-    assert asked.actions[DueStep(1, "do")] == start
-    assert asked.actions[DueStep(0, "undo")] == LabAction(verb="start", parts=("server-1",), as_needed=True)
+@pytest.mark.parametrize(
+    ("do", "ended"),
+    [("kill server-1", "start server-1"), ("throttle server-1 to 20%", "unthrottle  server-1")],
+)
+def test_what_another_fault_ends_is_not_undone_at_the_end_of_the_run(do, ended):
+    """Everybody was back at once, and the run failed: by the start at its end nobody could be back again."""
+    asked = read_faults([f"at=1s do={do}", f"at=5s do={ended}"], JOINED, RUN_S, ())
+    assert asked.faults[0].undo == ""
+    assert DueStep(0, "undo") not in asked.actions
+    assert asked.actions[DueStep(1, "do")].verb == ended.split()[0]
+
+
+def test_what_another_fault_ended_before_is_undone_at_the_end_of_the_run():
+    asked = read_faults(["at=5s do=kill server-1", "at=1s do=start server-1"], JOINED, RUN_S, ())
+    assert asked.actions[DueStep(1, "undo")] == LabAction(verb="start", parts=("server-1",), as_needed=True)
 
 
 def test_on_other_targets_faults_are_commands():

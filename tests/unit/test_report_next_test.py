@@ -140,7 +140,17 @@ def test_several_machines_take_workers_and_no_processes(make_run):
     found = next_test(header(make_run, command), ShownSoFar(searched=True, by_generator=True))
     processes = make_run().header.workload.processes
     assert found.command == (
-        f"siotool loadtest demo --distributed --find-capacity --expect-workers {2 * processes}"
+        f"siotool loadtest demo --distributed --max-users 10 --find-capacity --expect-workers {2 * processes}"
     )
-    again = next_test(header(make_run, command), ShownSoFar()).command
-    assert again == f"siotool loadtest demo --distributed --expect-workers {processes} --find-capacity"
+    # trap: only other machines know what they can do, so that a search without a bound was refused
+    again = next_test(header(make_run, command), ShownSoFar(peak=7)).command
+    assert again == (
+        f"siotool loadtest demo --distributed --expect-workers {processes} --max-users 70 --find-capacity"
+    )
+
+
+def test_a_search_of_a_lab_without_its_faults_is_made_again_without_them(make_run):
+    """The faults of the lab's file came back, beside which no search is made."""
+    command = ["loadtest", "lab:chat.toml", "--no-faults", "--find-capacity"]
+    again = next_test(header(make_run, command), ShownSoFar(searched=True)).command
+    assert again == "siotool loadtest lab:chat.toml --no-faults --find-capacity"

@@ -14,6 +14,7 @@ from siotool.report.planned import Planned
 from siotool.runs.held_share import held_share, wrong_by_cpu, wrong_by_files
 from siotool.runs.per_server import of_server
 from siotool.runs.seconds import seconds_of
+from siotool.runs.server_count import count_servers
 
 
 @pytest.fixture
@@ -74,6 +75,23 @@ def test_what_the_server_counts_goes_before_its_files(fleet: Any) -> None:
 def test_files_say_nothing_where_clients_poll_or_connections_hardly_rose(fleet: Any, make_run: Any) -> None:
     assert held_share(seconds_of([fleet({"a": 0.5})]), by_files=False) is None
     assert held_share(seconds_of([make_run(ramp_s=0)]), by_files=True) is None
+
+
+@pytest.mark.parametrize(
+    ("sampled", "held", "known"),
+    [
+        pytest.param(1, 0.8, True, id="one, as exactly as files show it"),
+        pytest.param(3, 0.75, False, id="three of four: each was taken for a third of all"),
+        pytest.param(4, 0.8, False, id="four of five"),
+        pytest.param(4, 0.97, True, id="all four"),
+        pytest.param(10, 10 / 11, False, id="ten of eleven"),
+        pytest.param(20, 0.94, True, id="one of more than ten may be overlooked"),
+    ],
+)
+def test_one_server_that_was_not_sampled_makes_their_number_unknown(fleet, sampled, held, known) -> None:
+    run = fleet({f"server-{number}": held / sampled for number in range(1, sampled + 1)})
+    found = count_servers([run])
+    assert found.number == (sampled if known else None)
 
 
 def test_one_process_of_two_is_never_taken_for_the_fleet(fleet: Any) -> None:

@@ -1,0 +1,67 @@
+"""Which places of a report are refused before the load: those that nothing can be written to after it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from siotool.cli.output import write
+from siotool.cli.places import check_places
+from siotool.errors import OutputError
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "out"),
+    [
+        pytest.param("results.xml", None, id="beside everything"),
+        pytest.param("out/run/results.xml", "out/run", id="in the run's folder, which is made"),
+        pytest.param("out/results.xml", "out/run", id="above it, which is made too"),
+        pytest.param("reports/results.xml", None, id="where runs are kept that name no folder"),
+        pytest.param("-", None, id="stdout"),
+        pytest.param("/dev/null", None, id="a device"),
+    ],
+)
+def test_places_that_will_be_there_are_taken_and_nothing_is_made(place: str, out: str | None) -> None:
+    check_places({"-o": place}, None if out is None else Path(out))
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "out", "said"),
+    [
+        pytest.param("nowhere/results.xml", None, "No such file or directory", id="no folder"),
+        pytest.param("out/run/sub/results.xml", "out/run", "No such file or directory", id="nobody makes it"),
+        pytest.param("reports/sub/results.xml", None, "No such file or directory", id="below all runs"),
+        pytest.param("folder", None, "is a folder", id="a folder"),
+    ],
+)
+def test_places_that_nobody_makes_are_refused(place: str, out: str | None, said: str) -> None:
+    Path("folder").mkdir()
+    with pytest.raises(OutputError, match=said):
+        check_places({"-o": place}, None if out is None else Path(out))
+
+
+@pytest.mark.parametrize("option", ["-o", "--summary"])
+def test_a_pipe_is_written_to_as_it_is(option: str) -> None:
+    """Its name resolves to pipe:[1234], which is no file: it was refused, as /dev/stderr in a pipeline."""
+    read, written = os.pipe()
+    try:
+        check_places({option: f"/dev/fd/{written}"}, None)
+        write("whole", f"/dev/fd/{written}")
+        assert os.read(read, 100) == b"whole"
+    finally:
+        os.close(read)
+        os.close(written)
+
+
+@pytest.mark.xfail(os.geteuid() == 0, run=False, reason="root may write anything")
+def test_a_file_that_may_not_be_written_is_replaced_but_not_appended_to() -> None:
+    Path("old.xml").touch(0o444)
+    check_places({"-o": "old.xml"}, None)
+    with pytest.raises(OutputError, match="may not be written"):
+        check_places({"--summary": "old.xml"}, None)
