@@ -17,8 +17,11 @@ class AbsenceLevels:
             workers.setdefault(part.worker, PresenceLevel()).follow(step)
 
     def at(self, audience: int, moment: float) -> int:
-        """Users of an audience that were away at a moment."""
-        return sum(level.at(moment) for level in self._levels.get(audience, {}).values())
+        """Users of an audience that were away at a moment.
+
+        A worker of which reports did not arrive may bring back users whose loss it had reported in them.
+        """
+        return sum(max(0, level.at(moment)) for level in self._levels.get(audience, {}).values())
 
     def lose(self, worker: int) -> None:
         """A worker is lost: nothing is known of its users."""

@@ -96,6 +96,8 @@ class DeliveryAggregator:
         self._absence = AbsenceLevels()
         self._stepped: set[tuple[_Site, int]] = set()
         self._finished: set[int] = set()
+        #: Workers some of whose reports did not arrive: what is expected of them is not known since.
+        self._unsure: set[int] = set()
         self._unopened: list[tuple[int, Publication]] = []
         #: By audience.
         self._open: defaultdict[int, dict[_Key, _Open]] = defaultdict(dict)
@@ -125,6 +127,7 @@ class DeliveryAggregator:
         """Count one second of all workers; ``last`` gives up what is still open."""
         # who came and left in seconds that did not arrive is not known
         self._excuse_lost({part.worker for part in parts if not part.missed})
+        self._unsure |= {part.worker for part in parts if part.missed}
         self._finished |= {part.worker for part in parts if part.final}
         for part in parts:
             self._presence.setdefault((part.worker, UNKNOWN), {})
@@ -254,18 +257,18 @@ class DeliveryAggregator:
         if message is not None:
             message.receive(worker, receipt)
         elif receipt.seq <= self._opened.get((receipt.publisher, audience > 0), (0, 0.0))[0]:
-            self._receive_closed(key, receipt, totals)
+            self._receive_closed(worker, key, receipt, totals)
         else:
             self._early.setdefault(key, []).append((worker, receipt))
 
-    def _receive_closed(self, key: _Key, receipt: Receipt, totals: Counter[str]) -> None:
+    def _receive_closed(self, worker: int, key: _Key, receipt: Receipt, totals: Counter[str]) -> None:
         receivers = self._closed.get(key, self._closed_before.get(key, 0))
         counted = self._audiences.of(class_of(receipt.audience, receivers))
         counted.received += receipt.undue
         counted.add(receipt)
         if key in self._given_up:
             totals["late"] += max(0, receipt.due)
-        elif receipt.audience and receipt.due > 0:
+        elif receipt.audience and receipt.due > 0 and worker not in self._unsure:
             # its receivers had it, as they were forgotten
             totals["duplicate"] += receipt.due
             counted.duplicate += receipt.due

@@ -141,7 +141,8 @@ class Recorder:
                 seconds = f"second {first}" if first == last else f"seconds {first} to {last}"
                 self.note(
                     "doubt",
-                    f"{seconds} of generator worker {interval.worker} did not arrive: its connection broke",
+                    f"{seconds} of generator worker {interval.worker} did not arrive: its connection broke, "
+                    "and what was lost at its users is not counted from then on",
                 )
 
     def close_seconds(self, *, everything: bool = False) -> None:

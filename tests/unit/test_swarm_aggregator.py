@@ -1,5 +1,6 @@
 import tracemalloc
 
+import msgspec
 import pytest
 
 from siotool.histogram import Histogram
@@ -79,6 +80,28 @@ def test_who_left_in_seconds_that_did_not_arrive_is_not_expected():
     run = Run()
     assert run.close(part(0, joins=[0.1, 0.2])) == {}
     assert run.close(part(3, missed=2, published=[(1, 3.5)], receipts=[(1, 1, 0)])) == {"received": 1}
+
+
+def test_who_comes_back_after_a_loss_that_did_not_arrive_leaves_nobody_away_less_than_nobody():
+    """The run file had -2 deliveries to users that were away, and could not be read any more."""
+    run = DeliveryAggregator()
+    run.close([part(0, joins=[0.1, 0.2]), part(0, B)], 1.0, False)
+    back = [Presence(3.2, -1, 0), Presence(3.3, -1, 0)]
+    delivery = run.close([part(3, missed=2, absence=back, published=[(1, 3.5)]), part(3, B)], 4.0, False)
+    assert delivery.while_away == 0
+    away = [Presence(4.2, 1, 0)]
+    assert run.close([part(4, published=[(2, 4.5)]), part(4, B, absence=away)], 5.0, False).while_away == 1
+
+
+def test_what_comes_to_members_whose_join_did_not_arrive_is_no_duplicate():
+    """Every message to a room that crossed the end of a second was one, for the rest of the run."""
+    run = DeliveryAggregator()
+    run.close([part(0, presence=[Presence(0.1, 1, 7)]), part(0, B)], 1.0, False)
+    to_room = msgspec.structs.replace(part(3, B), published=[Publication(9, 1, 3.9, 0, audience=7)])
+    run.close([part(3, missed=2), to_room], 4.0, False)
+    came = msgspec.structs.replace(part(4), receipts=[Receipt(9, 1, 1, 0, audience=7)])
+    delivery = run.close([came, part(4, B)], 5.0, False)
+    assert (delivery.received, delivery.duplicate) == (1, 0)
 
 
 def test_a_receipt_may_come_before_its_publication():

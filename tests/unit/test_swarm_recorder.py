@@ -11,6 +11,7 @@ from siotool.swarm.worker_report import WorkerInterval, encode
 from tests.unit.written_lines import WrittenLines, recorder_into
 
 BEGIN = 1000.0
+LOST = "did not arrive: its connection broke, and what was lost at its users is not counted from then on"
 
 
 @pytest.fixture
@@ -89,6 +90,6 @@ def test_seconds_that_did_not_arrive_are_a_doubt_and_the_run_goes_on(
         tell(recorder, second)
     assert [line.t_s for line in lines.lines if isinstance(line, Interval)] == [1, 4, 5, 7]
     assert [(line.level, line.text) for line in lines.lines if isinstance(line, Note)] == [
-        ("doubt", "seconds 2 to 3 of generator worker 0 did not arrive: its connection broke"),
-        ("doubt", "second 6 of generator worker 0 did not arrive: its connection broke"),
+        ("doubt", f"seconds 2 to 3 of generator worker 0 {LOST}"),
+        ("doubt", f"second 6 of generator worker 0 {LOST}"),
     ]
