@@ -49,8 +49,9 @@ class Storm(SocketIOUser):
             if self.every:  # those that are over by now struck others
                 storm = max(storm, floor((self.run_s - self.when) / self.every) + 1)
             at = self.when + storm * self.every
+            struck = (self.number * GOLDEN + storm * NEXT) % 1 < self.share and at > self.run_s
             gevent.sleep(max(0.0, at - self.run_s - AHEAD_S))
-            if (self.number * GOLDEN + storm * NEXT) % 1 < self.share and at > self.run_s:
+            if struck:  # who wakes late is struck late
                 self.drop(self.how, at)  # type: ignore[arg-type]  # one of the choices
             if not self.every:
                 return

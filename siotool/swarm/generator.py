@@ -193,8 +193,9 @@ class Generator:
         self.engine.let_answers_wait(min(lead_s(1 / rate), ANSWER_S))
 
     def drop_schedule(self, number: int) -> None:
-        """Forget a schedule that its user does not follow."""
-        del self._schedules[number]
+        """Forget a schedule that its user does not follow any more; what it has done by now counts."""
+        counts, schedule, _ = self._schedules.pop(number)
+        schedule.hand_over(counts)
 
     def retire_schedule(self, number: int, now: float, kept_s: float) -> None:
         """A user stops: count what its schedule has not begun; it waited ``kept_s`` for the target."""

@@ -30,6 +30,8 @@ MOST_PER_S = 90.0
 STAY_S = 1.0
 #: A run of weeks: users arrive until they are told otherwise.
 _LONG_S = 1e6
+#: How the target ends a connection so that its user does not come back by itself.
+_FOR_GOOD = ("connect_error", "server_disconnect")
 #: The last lines are written before the program is over.
 _LAST_S = 0.1
 
@@ -87,6 +89,8 @@ class SearchProgram:
         self._ended = False
         #: Kinds of the generator's own failures for which users are away still.
         self._own_failures: set[str] = set()
+        #: How many users the target has sent away for good by now.
+        self._sent_away = 0
         #: Why loads showed nothing.
         self._unshown: set[str] = set()
 
@@ -138,7 +142,8 @@ class SearchProgram:
     def _follow_own_failures(self, interval: Interval) -> None:
         """Users that the generator could not connect try again only now and then, and are away until then."""
         there = interval.connections
-        if self._searched.axis == "connects" or there.open >= there.users:
+        self._sent_away += sum(there.failed.get(kind, 0) + there.closed.get(kind, 0) for kind in _FOR_GOOD)
+        if self._searched.axis == "connects" or there.users - there.open <= self._sent_away:
             self._own_failures.clear()
         else:
             self._own_failures |= {kind for kind in OWN_FAILURES if there.failed.get(kind)}

@@ -218,7 +218,8 @@ class SocketIOUser(ConnectedUser):
                 if reply is not None:
                     self._engine.reply(reply, _as_arguments(answer))
             except Exception as error:
-                self._report_error(error)
+                if not (self._stopping and isinstance(error, self._ending)):  # its user has left meanwhile
+                    self._report_error(error)
 
         def heard(arguments: list[Any], reply: Reply | None) -> None:
             self._class_counts.judged += 1

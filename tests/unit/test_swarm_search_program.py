@@ -229,6 +229,21 @@ def test_users_that_the_target_keeps_away_are_its_own_although_the_generator_onc
     assert found.high is not None
 
 
+def test_one_user_that_was_refused_for_good_lets_a_single_failure_of_the_generator_be_over() -> None:
+    """All seconds after it showed nothing, and the result was the generator's limit."""
+
+    def refused(_: float, one: Interval) -> Interval:
+        failed = {1: {"connect_error": 1}, 6: {"no_local_port": 1}}.get(round(one.t_s), {})
+        away = 1 + ("no_local_port" in failed)
+        there = msgspec.structs.replace(one.connections, open=one.connections.users - away, failed=failed)
+        return msgspec.structs.replace(one, connections=there)
+
+    asked = SearchProgram(SearchedLoad("rate", 10.0, 1e4, users=500), GATES, 0.95)
+    found = capacity(driven(asked, "rate", changed=refused)[1])
+    assert found.limited_by == "server"
+    assert found.low <= EDGE <= (found.high or 0)
+
+
 SERVERS = [MeasuredServer("a", [1], "pid 1", 1.0), MeasuredServer("b", [2], "pid 2", 1.0)]
 
 

@@ -156,6 +156,45 @@ def test_a_user_that_says_goodbye_while_it_is_not_connected_ends(url: str) -> No
     assert told(ENDING, url) == [True, []]
 
 
+THINKS = """
+class Thinks(Talks):
+    heard = ended = 0
+
+    def on_start(self):
+        self.on("chat message", self.read)
+        super().on_start()
+
+    def read(self, *_):
+        self.heard += 1
+        try:
+            until(lambda: self._stopping and self._lasting.usable is None)
+            self.emit("chat message", "seen")
+        finally:
+            self.ended += 1
+
+class Leaves(Thinks):
+    def read(self, *_):
+        self.ended += 1
+        raise StopUser
+
+generator = world()
+users = start(Thinks, generator), start(Leaves, generator)
+for user in users:
+    between_turns(user)
+users[0].emit("chat message", "hello")
+until(lambda: users[0].heard and users[1].ended)
+gevent.spawn(users[0].stop, force=True).join(20)
+until(lambda: users[0].ended)
+tell(users[0].heard, len(raised))
+"""
+
+
+@pytest.mark.slow
+def test_a_handler_that_thinks_until_its_user_has_left_raises_nothing(url: str) -> None:
+    """Its answer was an exception of the scenario, by which the run failed. A StopUser of its own is one."""
+    assert told(THINKS, url) == [1, 1]
+
+
 BARE = """
 class Bare(Talks):
     def on_start(self):
