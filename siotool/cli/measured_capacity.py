@@ -9,9 +9,10 @@ from siotool.plan.evidence.fit import BASE
 from siotool.plan.evidence.measured_inputs import ENOUGH, loop_cores, server_cores
 from siotool.plan.evidence.observe import Observations
 from siotool.plan.evidence.profile import ServerProfile
+from siotool.plan.inputs.distributions import with_median
 from siotool.plan.inputs.figure import Figure, Inputs
+from siotool.plan.inputs.middles import bounds_of
 from siotool.plan.inputs.provenance import Provenance
-from siotool.plan.inputs.ranges import Range
 from siotool.report.capacity_estimate import CapacityEstimate
 from siotool.report.capacity_figures import CapacityFigures, HoldFigures, capacity_of
 from siotool.report.contents import format_cores
@@ -126,8 +127,9 @@ def with_search(inputs: Inputs, found: Searched, utilization: float) -> Inputs:
     origin = Provenance("measured", f"a search: {found.sentence}")
     low, high = found.low * utilization, (found.high or found.connections) * utilization
     middle = min(max(found.connections * utilization, low), high)
-    places = Range(low, middle, high) if low < high else middle
-    figures["server.connections"] = Figure(places, origin)
+    key = "server.connections"
+    places = with_median(low, middle, high, bounds_of(key), key) if low < high else middle
+    figures[key] = Figure(places, origin)
     figures["server.capacity"] = Figure(found.estimate.bytes_per_s, origin)
     figures["workload.consumption_rate"] = Figure(found.session_bytes_per_s, origin)
     return Inputs(figures)

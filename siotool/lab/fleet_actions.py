@@ -32,7 +32,7 @@ class FleetActions:
         match action.verb:
             case "kill":
                 self._kill(action.parts)
-                yield
+                yield from self._wait_for_end(action.parts, END_S)
             case "stop" | "continue":
                 self._pause(action.parts, stop=action.verb == "stop")
                 yield
@@ -50,6 +50,7 @@ class FleetActions:
                 asked = action.parts
                 needed = [part for part in asked if self._fleet.part(part).ended or not action.as_needed]
                 yield from self._start(needed)
+                yield from self._send_clients_to(asked)
             case "restart":
                 yield from self._restart(action.parts)
             case "drain":
@@ -122,6 +123,10 @@ class FleetActions:
             part.start_again()
         yield from _until(lambda: all(part.ready() for part in found), READY_S, parts, "is not ready")
         self._fleet.know_again(parts)
+        yield from self._send_clients_to(parts)
+
+    def _send_clients_to(self, parts: Sequence[str]) -> Steps:
+        """Have the balancer know servers that were taken out, also one whose drain has failed."""
         if self._fleet.put_back(parts):
             yield from self._reload()
 

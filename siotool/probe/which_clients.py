@@ -12,7 +12,8 @@ class _Kind(NamedTuple):
     """A client: its revisions of Engine.IO, and how its options are written.
 
     It begins with long polling and upgrades; ``socket`` asks for WebSocket alone; ``msgpack`` is empty
-    where there is no such parser; ``older`` makes it speak revision 3, if anything does.
+    where there is no such parser; ``older`` makes it speak revision 3, if anything does; ``bare`` leaves out
+    the slash at the end of the path: None where it is always asked for, empty where that is not known.
     """
 
     name: str
@@ -21,14 +22,15 @@ class _Kind(NamedTuple):
     msgpack: str
     auth: str
     older: str = ""
+    bare: str | None = ""
 
 
 _JS_SOCKET = 'transports: ["websocket"]'
 _JS_MSGPACK = 'parser: require("socket.io-msgpack-parser")'
 _KINDS = (
-    _Kind("socket.io-client 4", (4,), _JS_SOCKET, _JS_MSGPACK, "auth: {…}"),
-    _Kind("socket.io-client 3", (4,), _JS_SOCKET, _JS_MSGPACK, "auth: {…}"),
-    _Kind("socket.io-client 2", (3,), _JS_SOCKET, _JS_MSGPACK, "query: {…}"),
+    _Kind("socket.io-client 4", (4,), _JS_SOCKET, _JS_MSGPACK, "auth: {…}", bare="addTrailingSlash: false"),
+    _Kind("socket.io-client 3", (4,), _JS_SOCKET, _JS_MSGPACK, "auth: {…}", bare=None),
+    _Kind("socket.io-client 2", (3,), _JS_SOCKET, _JS_MSGPACK, "query: {…}", bare=None),
     _Kind(
         "socket.io-client-java 2",
         (4,),
@@ -50,6 +52,7 @@ _KINDS = (
         'connect(url, transports=["websocket"])',
         'Client(serializer="msgpack")',
         "auth={…}",
+        bare=None,
     ),
 )
 
@@ -71,6 +74,7 @@ def _row(kind: _Kind, known: Known, joins: Joins | None, sticky: bool) -> Client
         kind.older if spoken == 3 else "",
         "" if known.polls(spoken) and sticky else kind.socket,
         "" if path.strip("/") == "socket.io" else f"path {path}",
+        "" if settings.slash else kind.bare or "",
         kind.msgpack if joins is not None and joins.parser == "msgpack" else "",
         "" if known.shown_origin in ("", "none") else f"a header Origin: {known.shown_origin}",
         kind.auth if settings.identity.auth is not None else "",
@@ -85,6 +89,10 @@ def _obstacle(kind: _Kind, known: Known, joins: Joins | None, sticky: bool, spok
     obstacles = (
         ("no session opens", known.opening is None),
         (f"it speaks Engine.IO {kind.revisions[0]} only", not spoken),
+        (
+            "it asks with a slash at the end of the path, which is redirected",
+            not known.settings.slash and kind.bare is None,
+        ),
         ("it does not trust the certificate", tls is not None and bool(tls.distrust)),
         (
             "sessions do not survive several connections, and WebSocket does not open",

@@ -215,6 +215,25 @@ def test_a_silent_connection_has_joined_a_namespace_first() -> None:
     assert "then a heartbeat" in found(result, "idle-timeout").seen
 
 
+def test_an_application_that_sends_silent_clients_away_is_no_proxy() -> None:
+    """It was named an idle timeout of something in between."""
+
+    async def talk(socket: web.WebSocketResponse) -> None:
+        with suppress(TimeoutError):
+            await socket.receive(2)
+            await socket.send_str('40{"sid":"b"}')
+            await socket.send_str("41")
+            await socket.close()
+
+    with serving(websocket_alone(talk)) as url:
+        result = probe(url, only=("idle-timeout",), patient=True)
+    finding = found(result, "idle-timeout")
+    assert (finding.level, finding.seen) == (
+        "info",
+        "not tried: the application ended the connection by itself",
+    )
+
+
 def test_a_namespace_that_does_not_answer_is_not_waited_in() -> None:
     async def talk(socket: web.WebSocketResponse) -> None:
         with suppress(TimeoutError):

@@ -499,6 +499,13 @@ def test_a_server_that_kept_up_with_nothing_is_refused() -> None:
         calibrate(run, PHASES, 1)
 
 
+def test_phases_by_other_transports_alone_show_no_cost() -> None:
+    """It was a traceback."""
+    by_polling = [Phase("connect", 50, 6.0, settle_s=1.0, rate=0.5, transport="polling") for _ in range(12)]
+    with pytest.raises(InputError, match="kept up with no phase"):
+        calibrate(made_run(by_polling), by_polling, 1)
+
+
 @pytest.mark.parametrize("each", [0.8, 1.25])
 def test_a_server_is_full_when_its_event_loop_is(profile: CalibratedProfile, each: float) -> None:
     """Threads beside the loop may take CPU too, and a loop that waits takes less than a core."""

@@ -273,6 +273,14 @@ def sessions(
             id="not let in",
         ),
         pytest.param(
+            "idle-timeout",
+            known(),
+            Idled(0.0, alive=False, words="the application ended the connection by itself", joined=False),
+            "info",
+            "not tried: the application ended",
+            id="sent away",
+        ),
+        pytest.param(
             "idle-timeout", known(), Idled(2.0, alive=True), "info", "not judged", id="never silent for long"
         ),
         # redirects
@@ -368,6 +376,7 @@ def test_a_browser_on_another_origin(
             Reply(failure="timeout", detail="no answer"), None, "warning", "no answer", id="no answer"
         ),
         pytest.param(None, Reply(502), "warning", "on WebSocket got 502", id="a WebSocket without a server"),
+        pytest.param(None, Reply(400), "error", "on WebSocket is refused with 400", id="as Node.js refuses"),
         pytest.param(Reply(429), Reply(403), "error", "on WebSocket is refused with 403", id="one of both"),
         pytest.param(
             Reply(400, body=b"app is not an accepted origin."),
@@ -409,6 +418,22 @@ def test_an_unreachable_target_has_one_finding_of_its_own_and_exits_3() -> None:
         assert [one.id for one in found.at("error")] == ["reachable"], failure
         assert found.code() == ExitCode.UNREACHABLE
         assert not any(client.connects for client in found.clients)
+
+
+@pytest.mark.parametrize(
+    ("failing", "level"),
+    [
+        pytest.param(1, "warning", id="a limit that some requests meet, or one server that is down"),
+        pytest.param(5, "error", id="none gets through"),
+    ],
+)
+def test_requests_of_which_some_get_through_are_not_kept_away_by_a_filter(failing: int, level: str) -> None:
+    """Its advice was to let POST through the proxy, which did."""
+    seen = [*sessions(post=Reply(503))[:failing], *sessions()[failing:]]
+    finding = judge("sticky", known(), seen)
+    assert finding is not None
+    assert finding.level == level
+    assert ("let POST" in finding.do) is (level == "error")
 
 
 def test_levels_decide_the_exit_code() -> None:

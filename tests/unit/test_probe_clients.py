@@ -58,6 +58,17 @@ def table(facts: Known, joins: Joins | None = None, sticky: bool = True) -> dict
             id="sessions do not survive",
         ),
         pytest.param(
+            known(slash=False),
+            None,
+            True,
+            {
+                JS_4: (True, "addTrailingSlash: false"),
+                JS_3: (False, "it asks with a slash at the end of the path, which is redirected"),
+                PYTHON: (False, "it asks with a slash at the end of the path, which is redirected"),
+            },
+            id="a redirect takes the slash away, which most follow at no or some of their requests",
+        ),
+        pytest.param(
             known(upgrades=()),
             None,
             False,

@@ -70,6 +70,11 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
     rest = [hold for hold in sound if not hold.phase.transport]
     working = [hold for hold in rest if hold.phase.kind != "idle"]
     _check_holds(run, sound)
+    if not working:
+        raise InputError(
+            f"{run.path}: the server kept up with no phase that shows what its work costs",
+            "calibrate with fewer --users, and with phases of the run's own transport",
+        )
     names, absorbed = separable(rest)
     if len(rest) < len(names) + SPARE:
         raise InputError(

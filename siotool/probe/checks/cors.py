@@ -8,7 +8,7 @@ from siotool.printable import one_line
 from siotool.probe.finding import Check, Finding
 from siotool.probe.known import Known
 from siotool.probe.opening import by_polling
-from siotool.probe.refusal import FORBIDDEN, ORIGIN, cause
+from siotool.probe.refusal import FORBIDDEN, ORIGIN, OTHER, cause
 from siotool.probe.reply import Reply
 from siotool.probe.survey import leave
 from siotool.probe.wire import Wire
@@ -74,10 +74,15 @@ def _judge(known: Known, seen: OfOrigin | None) -> Finding | None:
     origin = one_line(known.settings.origin)
     failed = [(f"Origin {origin}", seen.polled)] if known.polling and not seen.opened else []
     failed += [(f"Origin {origin} on WebSocket", seen.websocket)] if seen.websocket is not None else []
-    refused = next(((who, reply) for who, reply in failed if cause(reply) in (ORIGIN, FORBIDDEN)), None)
+    refused = next(((who, reply) for who, reply in failed if _of_the_origin(reply)), None)
     if refused is not None:
         return _refused(refused[0], refused[1].said)
     return _unjudged(*failed[0]) if failed else _allowed(known, seen, origin)
+
+
+def _of_the_origin(reply: Reply) -> bool:
+    """Whether an Origin may be why. Node.js refuses an upgrade with 400 and other words, whatever is why."""
+    return cause(reply) in (ORIGIN, FORBIDDEN) or (reply.status == 400 and cause(reply) == OTHER)
 
 
 def _unjudged(who: str, reply: Reply) -> Finding:

@@ -14,7 +14,7 @@ from siotool.probe.joins import Join, ask, hear_answers
 from siotool.probe.known import Known
 from siotool.probe.talk import SessionEnded, Talk, talking
 from siotool.probe.wire import Wire
-from siotool.protocol.engine_io import PING, PONG, Frame, Revision
+from siotool.protocol.engine_io import CLOSE, PING, PONG, Frame, Revision
 from siotool.units import format_duration
 
 #: Beyond a ping interval, for a busy server.
@@ -22,7 +22,10 @@ _BEYOND_S = 5.0
 #: Less silence than this share of a ping interval, because the server sends so often, proves nothing.
 _SILENT = 0.5
 _PARSERS: tuple[ParserName, ...] = ("json", "msgpack")
-_PING, _PONG = bytes((PING,)), bytes((PONG,))
+_PING, _PONG, _CLOSE = bytes((PING,)), bytes((PONG,)), bytes((CLOSE,))
+#: A message of Socket.IO: this namespace is left.
+_DISCONNECT = b"41"
+_DISMISSED = "the application ended the connection by itself"
 
 
 class Idled(msgspec.Struct, frozen=True):
@@ -36,6 +39,10 @@ class Idled(msgspec.Struct, frozen=True):
     alive: bool
     words: str = ""
     joined: bool = True
+
+
+class _DismissedError(Exception):
+    """The application itself has ended the connection."""
 
 
 class _Ear:
@@ -54,7 +61,10 @@ class _Ear:
         return monotonic() - self._last
 
     async def heard(self, awaited: bytes | None, limit_s: float) -> bool:
-        """Whether a packet came within a time; None waits for none. Raises SessionEnded."""
+        """Whether a packet came within a time; None waits for none.
+
+        Raises SessionEnded, and _DismissedError where the application ended it.
+        """
         ends = monotonic() + limit_s
         while (left_s := ends - monotonic()) > 0:
             self._coming = self._coming or asyncio.create_task(self._talk.receive())
@@ -67,6 +77,8 @@ class _Ear:
             self._last = monotonic()
             if frame == awaited:
                 return True
+            if frame == _CLOSE or (isinstance(frame, bytes) and frame.startswith(_DISCONNECT)):
+                raise _DismissedError
         return False
 
     async def close(self) -> None:
@@ -101,6 +113,8 @@ async def _idle(wire: Wire, known: Known, encoding: ParserName, interval_s: floa
             if alive:
                 return Idled(ear.longest_s, alive=True)
             return Idled(ear.silent_s, alive=False, words="no heartbeat came")
+    except _DismissedError:
+        return Idled(0.0, alive=False, words=_DISMISSED, joined=False)
     except SessionEnded as error:
         if ear is None:
             return Idled(0.0, alive=False, words=str(error), joined=False)
@@ -149,7 +163,9 @@ def _judge(known: Known, idled: Idled | None) -> Finding | None:
             "idle-timeout",
             "info",
             f"not tried: {one_line(idled.words)}",
-            "Socket.IO itself ends a connection that has joined no namespace (connectTimeout, 45 s)",
+            "it ends clients that do not log in, say, or say nothing: nothing in between needs to be at fault"
+            if idled.words == _DISMISSED
+            else "Socket.IO itself ends a connection that has joined no namespace (connectTimeout, 45 s)",
             "see namespace and auth",
         )
     after = format_duration(idled.seconds)

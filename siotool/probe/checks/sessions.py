@@ -9,7 +9,7 @@ from siotool.printable import one_line
 from siotool.probe.finding import Check, Finding
 from siotool.probe.known import Known
 from siotool.probe.opening import by_polling
-from siotool.probe.refusal import SESSION, cause
+from siotool.probe.refusal import DOWN, FAILING, SESSION, SILENT, THROTTLED, cause
 from siotool.probe.reply import Reply
 from siotool.probe.wire import Wire
 from siotool.protocol import payload
@@ -21,6 +21,8 @@ _SESSIONS = 5
 _BARE = 3
 #: What proxies and servers say about themselves.
 _SIGNATURES = ("Server", "Via", "X-Served-By", "X-Backend", "X-Upstream", "X-Backend-Server", "X-Server")
+#: Causes of a refusal that may be of this moment, or of one server of several.
+_PASSING = (THROTTLED, DOWN, FAILING, SILENT)
 
 
 class SessionSeen(msgspec.Struct, frozen=True):
@@ -101,7 +103,8 @@ def _judge_sticky(known: Known, sessions: list[SessionSeen]) -> Finding | None:
             'Kubernetes ingress: affinity cookie; or give clients transports: ["websocket"]',
         )
     if refused := [reply for reply in kept if reply.failure or reply.status != 200]:
-        return _refused(refused, len(kept))
+        passing = len(refused) < len(kept) and all(cause(reply) in _PASSING for reply in refused)
+        return (_limited if passing else _refused)(refused, len(kept))
     if _lost(bare):
         return Finding(
             "sticky",
@@ -125,6 +128,17 @@ def _not_tried(known: Known) -> Finding:
         "warning",
         f"no session opened this time: {_SESSIONS} were asked for at once by long polling",
         "one had opened before: a limit of requests or connections, or servers that are not all alike",
+        "raise the limit for this address, or look at the servers behind it one by one",
+    )
+
+
+def _limited(refused: list[Reply], asked: int) -> Finding:
+    """Some requests of sessions got no 200 for a reason that passes, or is of one server of several."""
+    return Finding(
+        "sticky",
+        "warning",
+        f"{len(refused)} of {asked} requests on other connections got {refused[0].said}, and the others not",
+        "a limit of requests or connections, or a server that is down",
         "raise the limit for this address, or look at the servers behind it one by one",
     )
 
