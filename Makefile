@@ -9,6 +9,14 @@ NODE_TARGETS := tests/targets/node tests/targets/servers tests/targets/page
 FAST = $(VENV)/bin/python -m pytest -m "not slow" -n auto
 SLOW = $(VENV)/bin/python -m pytest -m
 
+# Tests, and those that failed once more, alone: a fault of siotool fails there too, and one of a machine that had
+# other work to do, or of a virtual one that was held up, does not.
+define once_more
+$(SLOW) $(1) $(2) $(ARGS) || { [ $$? = 1 ] && \
+	echo 'Once more, alone: $(SLOW) $(1) --last-failed' && \
+	$(SLOW) $(1) --last-failed --last-failed-no-failures none --maxfail 5 $(ARGS); }
+endef
+
 # Exactly what a lock says, and nothing looked up: no dependencies are resolved, nothing is built.
 INSTALL = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	--no-deps --only-binary :all: --require-hashes
@@ -36,13 +44,10 @@ test: test-fast test-slow ## every test; what needs a tool that is not here skip
 test-fast: $(VENV)/.installed ## the tests that start no servers and no browsers, on every core
 	$(FAST) $(ARGS)
 
-# They wait more than they work: four side by side do well on two cores. What fails beside others runs
-# once more, alone: a fault of siotool fails there too, and one of a machine that was too busy does not.
+# They wait more than they work: four side by side do well on two cores.
 test-slow: $(VENV)/.installed ## the others
-	$(SLOW) "slow and not quiet" -n 4 --dist loadfile $(ARGS) || { [ $$? = 1 ] && \
-	echo "Once more, alone: $(SLOW) \"slow and not quiet\" --last-failed" && \
-	$(SLOW) "slow and not quiet" --last-failed --last-failed-no-failures none --maxfail 5 $(ARGS); }
-	$(SLOW) "slow and quiet" $(ARGS)
+	$(call once_more,"slow and not quiet",-n 4 --dist loadfile)
+	$(call once_more,"slow and quiet",)
 
 coverage: $(VENV)/.installed ## the fast tests, and which branches of the pure rooms they do not take
 	$(FAST) --cov $(ARGS)
