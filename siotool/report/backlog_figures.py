@@ -41,8 +41,9 @@ class AgainstPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BacklogFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What was sent to users while they were away, and what of it came once they were back.
 
-    ``due = replayed + missed``; ``duplicate`` are those of the whole run. ``drain_*`` is how long after its
-    return a user had the last of it. ``replayed_peak_per_s`` are deliveries in the best second.
+    ``due = replayed + missed``; ``duplicate`` are those of the whole run. ``drain_*`` is how long a
+    user took, from the begin of the connect that brought it back, until it had the last of it.
+    ``replayed_peak_per_s`` are deliveries in the best second.
     """
 
     due: int

@@ -2,7 +2,7 @@
 
 While a user is away, what is sent to it is not expected: to all, and to the audiences it was in. The
 parent counts such deliveries; those that come after all, as of a recovered session or out of a store, are
-counted here, and how long after its return a user got the last of them.
+counted here, and how long after it began to connect again a user got the last of them.
 """
 
 from array import array
@@ -28,7 +28,8 @@ class AwayUsers:
         self._away = array("d")
         self._silence = array("d")
         self._drained = array("d")
-        #: When users that are back got the last of what they had missed.
+        #: When users that are back began to connect, and when they got the last of what they had missed.
+        self._returned: dict[Receiver, float] = {}
         self._draining: dict[Receiver, float] = {}
         self._presence: list[Presence] = []
 
@@ -45,13 +46,20 @@ class AwayUsers:
         if idle_s is not None:
             self._silence.append(idle_s)
 
-    def end(self, receiver: Receiver, now: float, *, recovered: bool) -> None:
-        """A receiver is back, in a ``recovered`` session or a new one; nothing unless it was away."""
+    def end(
+        self, receiver: Receiver, now: float, *, recovered: bool, connecting_at: float | None = None
+    ) -> None:
+        """A receiver is back, in a ``recovered`` session or a new one; nothing unless it was away.
+
+        It began to connect at ``connecting_at``: a server that is busy with others lets it wait, and that is
+        a part of what it takes until it has all.
+        """
         if receiver.lost_at < inf:
             self._away.append(now - receiver.lost_at)
             self._recovered += recovered
             self.replayed += receiver.early if recovered else 0
             receiver.away_until = now
+            self._returned[receiver] = now if connecting_at is None else connecting_at
             if receiver.early:
                 self._draining[receiver] = now
             if not recovered:
@@ -110,6 +118,7 @@ class AwayUsers:
 
     def _close_drain(self, receiver: Receiver) -> None:
         """A receiver that was back is gone: what it had missed and got, it has got."""
+        began = self._returned.pop(receiver, receiver.away_until)
         last = self._draining.pop(receiver, None)
         if last is not None:
-            self._drained.append(max(0.0, last - receiver.away_until))
+            self._drained.append(max(0.0, last - began))

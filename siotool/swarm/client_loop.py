@@ -181,7 +181,7 @@ class ClientLoop:
             failure = ClientFailure("client", f"an identity that cannot be sent: {error}")
         else:
             user.connection = connection
-            user.opening_node = self.board.nodes.of_target(target.number)
+            user.opening_node, user.opening_at = self.board.nodes.of_target(target.number), attempt.start
             opening = self._openers[target.number].by(transport)
             failure = await attempt.run(connection, opening, self._settings.connect_timeout_s)
         now = monotonic()

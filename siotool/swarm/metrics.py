@@ -139,15 +139,23 @@ class Metrics:
         lag = now - intended
         self.schedule_lag = lag if lag > self.schedule_lag else self.schedule_lag
 
-    def join(self, receiver: Receiver, now: float, *, recovered: bool = False, node: str = "") -> None:
+    def join(
+        self,
+        receiver: Receiver,
+        now: float,
+        *,
+        recovered: bool = False,
+        node: str = "",
+        connecting_at: float | None = None,
+    ) -> None:
         """A receiver expects broadcasts from now on.
 
         Its audiences are those it joins now; in a ``recovered`` session also those it had. What is stamped
         within the clocks' error from now on may have been sent before: it is not expected. ``node`` is the
-        one that it is on; empty: it is not known.
+        one that it is on; empty: it is not known. ``connecting_at`` is when it began to connect; None: now.
         """
         receiver.move(node, now)
-        self.away.end(receiver, now, recovered=recovered)
+        self.away.end(receiver, now, recovered=recovered, connecting_at=connecting_at)
         since = now + self.tracker.unsure_s
         receiver.joined_at, receiver.left_at, receiver.overtaken = since, inf, False
         if recovered:

@@ -34,6 +34,7 @@ class UserObserver(Receiver):
         "connection",
         "counts",
         "on_lost",
+        "opening_at",
         "opening_node",
         "recoverable",
         "retired",
@@ -71,6 +72,8 @@ class UserObserver(Receiver):
         self.recoverable: dict[str, Recoverable] = {}
         #: The node that the connection is on which is being opened.
         self.opening_node = ""
+        #: When the connect began that is under way, or that opened the connection.
+        self.opening_at = -inf
 
     def phase(self, name: str, took: float) -> None:
         """A phase of connecting has succeeded, ``took`` seconds after it began."""
@@ -108,7 +111,9 @@ class UserObserver(Receiver):
         self.target.established += 1
         self.counts.established += 1
         self.target.open += 1
-        self.board.metrics.join(self, now, recovered=recovered, node=self.opening_node)
+        self.board.metrics.join(
+            self, now, recovered=recovered, node=self.opening_node, connecting_at=self.opening_at
+        )
 
     def left(self, namespace: str) -> None:
         """The server has closed one namespace of several."""

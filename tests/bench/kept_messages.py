@@ -26,9 +26,9 @@ from typing import Any
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 #: Users in a conversation, of which half go offline; messages per second of each; bytes of text.
-ROOM, RATE, SIZE = 20, 2.0, 200
+ROOM, RATE, SIZE = 40, 1.0, 200
 #: Second at which they go offline, and how long the run goes on once they are back.
-LEAVE_S, AFTER_S = 5, 80
+LEAVE_S, AFTER_S = 5, 60
 #: The store of a plan that is compared where no plan knows the measured one.
 KINDS = {"postgres": "relational", "couchdb": "document"}
 #: Stores whose bytes per message a plan has a formula for; of others the first run shows them.
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=200)
     parser.add_argument("--offline", type=int, nargs=2, default=[120, 240], metavar="S")
     parser.add_argument(
-        "--share", default="20%", help="of a core, for each server; 100%%: as much as it wants"
+        "--share", default="30%", help="of a core, for each server; 100%%: as much as it wants"
     )
     options = parser.parse_args()
     print("| store | offline | sent while away | missed | duplicate | figure | planned | measured | off |")

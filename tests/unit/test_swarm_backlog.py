@@ -59,6 +59,16 @@ def test_a_drain_lasts_from_the_return_to_the_last_message_that_was_missed():
     assert merged([drained]).quantile(0.5) == pytest.approx(3.5, rel=0.01)
 
 
+def test_what_a_busy_server_lets_a_user_wait_before_it_is_connected_is_a_part_of_its_drain():
+    """All came back at once, the last was let in after 5 s, and the whole drain was 5 s too short."""
+    user = Offline()
+    user.goes(20.0)
+    user.metrics.join(user, 45.0, connecting_at=40.0)
+    user.gets(1, 30.0, 49.0)
+    user.goes(60.0)
+    assert merged([user.metrics.away.close().drained]).quantile(0.5) == pytest.approx(9.0, rel=0.01)
+
+
 def test_a_user_that_leaves_has_drained_and_one_that_missed_nothing_has_not():
     user = Offline()
     user.goes(20.0)
