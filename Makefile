@@ -12,7 +12,7 @@ SLOW = $(VENV)/bin/python -m pytest -m
 # Tests, and those that failed once more, alone: a fault of siotool fails there too, and one of a machine that had
 # other work to do, or of a virtual one that was held up, does not.
 define once_more
-$(SLOW) $(1) $(2) $(ARGS) || { [ $$? = 1 ] && \
+$(SLOW) $(1) $(2) $(filter-out -x --exitfirst --maxfail=%,$(ARGS)) || { [ $$? = 1 ] && \
 	echo 'Once more, alone: $(SLOW) $(1) --last-failed' && \
 	$(SLOW) $(1) --last-failed --last-failed-no-failures none --maxfail 5 $(ARGS); }
 endef

@@ -209,9 +209,8 @@ class Losses(msgspec.Struct, frozen=True):
     to recovered sessions that had been sent before they were back, ``caught_up`` deliveries, recovered or
     not, that had been sent while their user was away. ``away`` is how long those that came back had
     been away, in seconds, from the loss until all namespaces were joined again. ``silence`` is how long
-    nothing had passed over the WebSockets that the other side closed. ``drained`` is how long a
-    user took, from the begin of the connect that brought it back, until it had the last of what was sent
-    while it was away: of users that left, or were lost again.
+    nothing had passed over the WebSockets that the other side closed. ``drained``: how long after its
+    connect began a user got the last of what was sent while it was away; of those that left, or were lost again.
     """
 
     away_now: Count = 0

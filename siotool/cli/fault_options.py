@@ -66,14 +66,14 @@ def names_toxic(text: str) -> bool:
 def _completed(fault: PlannedFault, lab: Lab | None, asked: Sequence[PlannedFault]) -> PlannedFault:
     """A fault with the undo that its action has by itself: at the end of the run, unless it says when.
 
-    A later one that does the same ends it, at its own time.
+    A later one that does the same ends it, at the latter's time.
     """
     if fault.undo or lab is None or _is_command(fault.do):
         return fault
     undo = inverse(fault.do)
-    if fault.for_s is None and any(one.at_s > fault.at_s and one.do.split() == undo.split() for one in asked):
-        return fault
-    return msgspec.structs.replace(fault, undo=undo)
+    ends = [one.at_s for one in asked if one.at_s > fault.at_s and one.do.split() == undo.split()]
+    for_s = min(ends) - fault.at_s if ends and fault.for_s is None else fault.for_s
+    return msgspec.structs.replace(fault, undo=undo, for_s=for_s)
 
 
 def _check_times(fault: PlannedFault, where: str, length_s: float) -> None:

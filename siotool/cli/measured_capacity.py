@@ -19,6 +19,7 @@ from siotool.report.contents import format_cores
 from siotool.runfile import Run
 from siotool.runs.hold import Marks
 from siotool.runs.seconds import Seconds, seconds_of
+from siotool.searched import UNSAMPLED
 from siotool.units import format_count, format_share
 
 #: Axes of a search that raise what one server carries of the workload.
@@ -95,7 +96,7 @@ def _at_edge(
         )
     if servers > 1:
         said += f" on {servers} servers together"
-    limit = f"; {found.limited_by} ran out" if found.limited_by else ""
+    limit = f"; {found.limited_by} ran out" if found.limited_by not in ("", UNSAMPLED, "bound") else ""
     estimate = CapacityEstimate(
         value * per_load,
         found.low * per_load,

@@ -1,6 +1,7 @@
 """How a run ends: its report, the verdicts of its gates, and the one exit code."""
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -103,12 +104,8 @@ def conclude(
         storm=storm_peak,
     )
 
-    def keep_beside(run: Run) -> None:
-        for kind in KEPT:
-            output.write(rendered(report, kind), str(run.path.with_name(f"report.{kind}")))
-
-    if keep and len(runs) == 1:
-        attempt(lambda: keep_beside(runs[0]))
+    for kind in KEPT if keep and len(runs) == 1 else ():
+        attempt(partial(_keep_beside, runs[0], report, kind))
     attempt(lambda: output.write(_formed(report, runs, output_format, where, table), where))
     attempt(lambda: chart_folder.write(as_document(report), charts))
     attempt(lambda: summaries.write(as_document(report)))
@@ -127,6 +124,10 @@ def conclude(
     if code != ExitCode.OK:
         complain(f"exit {code:d}: {why(report, code)}")
     return code
+
+
+def _keep_beside(run: Run, report: Report, kind: str) -> None:
+    output.write(rendered(report, kind), str(run.path.with_name(f"report.{kind}")))
 
 
 def _formed(

@@ -140,7 +140,7 @@ def _of_search(header: Header, known: ShownSoFar) -> frozenset[str]:
     axis = header.workload.search
     if axis is None:
         return frozenset()
-    bounds = () if known.at_least and not known.by_generator else _BOUNDS
+    bounds = () if known.at_least and not (known.by_generator or known.unsampled) else _BOUNDS
     return frozenset([*_AXIS, *bounds, *(() if axis == "users" else _USERS)])
 
 

@@ -142,7 +142,7 @@ class Recorder:
                 self.note(
                     "doubt",
                     f"{seconds} of generator worker {interval.worker} did not arrive: its connection broke, "
-                    "and what was lost at its users is not counted from then on",
+                    "and not all that is lost at the users it had then is counted from then on",
                 )
 
     def close_seconds(self, *, everything: bool = False) -> None:

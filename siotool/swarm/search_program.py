@@ -89,10 +89,12 @@ class SearchProgram:
         self._ended = False
         #: Kinds of the generator's own failures for which users are away still.
         self._own_failures: set[str] = set()
-        #: How many users the target has sent away for good by now.
+        #: How many of the users that are away now the target may have sent away for good.
         self._sent_away = 0
         #: Why loads showed nothing.
         self._unshown: set[str] = set()
+        #: Those of them that are the generator's limits or failures.
+        self._own_limits: set[str] = set()
 
     def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
         """The load of the next second; None once the search is over and its last lines are written."""
@@ -126,8 +128,10 @@ class SearchProgram:
 
     def _block(self, one: Seen, before: Interval | None) -> Block:
         counted = [objective.count(one.interval, before, one.server_cores) for objective in self._objectives]
-        doubts = [*one.doubts, *limits_reached(one.interval, self._searched.link_bytes_per_s)]
-        doubts += map(own_failure, sorted(self._own_failures))
+        own = limits_reached(one.interval, self._searched.link_bytes_per_s)
+        own = [*own, *map(own_failure, sorted(self._own_failures))]
+        self._own_limits |= set(own)
+        doubts = [*one.doubts, *own]
         if any(gate.unseen(one.interval, one.server_cores) for gate in self._objectives):
             doubts.append(NOT_SAMPLED)
         return Block(
@@ -142,8 +146,10 @@ class SearchProgram:
     def _follow_own_failures(self, interval: Interval) -> None:
         """Users that the generator could not connect try again only now and then, and are away until then."""
         there = interval.connections
-        self._sent_away += sum(there.failed.get(kind, 0) + there.closed.get(kind, 0) for kind in _FOR_GOOD)
-        if self._searched.axis == "connects" or there.users - there.open <= self._sent_away:
+        away = max(0, there.users - there.open)
+        sent = sum(there.failed.get(kind, 0) + there.closed.get(kind, 0) for kind in _FOR_GOOD)
+        self._sent_away = min(self._sent_away + sent, away)
+        if self._searched.axis == "connects" or away <= self._sent_away:
             self._own_failures.clear()
         else:
             self._own_failures |= {kind for kind in OWN_FAILURES if there.failed.get(kind)}
@@ -247,7 +253,8 @@ class SearchProgram:
         if high is not None:
             return "server"
         if self._search.ceiling < math.inf:
-            return UNSAMPLED if self._unshown == {NOT_SAMPLED} else GENERATOR
+            made = not self._unshown & self._own_limits  # beside it, the missing samples are a doubt too
+            return UNSAMPLED if NOT_SAMPLED in self._unshown and made else GENERATOR
         if not self._search.over or self._load < self._searched.most:
             return ""
         return GENERATOR if self._searched.own_most else "bound"

@@ -308,6 +308,7 @@ def test_reports_beside_a_run_that_cannot_be_written_change_no_verdict_and_no_ot
     assert code == ExitCode.INTERRUPTED
     assert "report.html" in capsys.readouterr().err
     assert written.read_text()
+    assert (folder / "report.json").read_text()
 
 
 def test_reports_are_kept_beside_the_run_for_loadtest(run, capsys):

@@ -197,11 +197,10 @@ def test_an_action_of_a_lab_without_a_time_is_undone_at_the_end_of_the_run(do, u
     ("do", "ended"),
     [("kill server-1", "start server-1"), ("throttle server-1 to 20%", "unthrottle  server-1")],
 )
-def test_what_another_fault_ends_is_not_undone_at_the_end_of_the_run(do, ended):
+def test_what_another_fault_ends_is_undone_when_that_comes_and_not_at_the_end_of_the_run(do, ended):
     """Everybody was back at once, and the run failed: by the start at its end nobody could be back again."""
-    asked = read_faults([f"at=1s do={do}", f"at=5s do={ended}"], JOINED, RUN_S, ())
-    assert asked.faults[0].undo == ""
-    assert DueStep(0, "undo") not in asked.actions
+    asked = read_faults([f"at=1s do={do}", f"at=5s do={ended}", f"at=8s do={ended}"], JOINED, RUN_S, ())
+    assert (asked.faults[0].undo.split(), asked.faults[0].for_s) == (ended.split(), 4.0)
     assert asked.actions[DueStep(1, "do")].verb == ended.split()[0]
 
 

@@ -149,6 +149,14 @@ def test_several_machines_take_workers_and_no_processes(make_run):
     )
 
 
+def test_a_search_without_samples_keeps_its_bound(make_run):
+    command = ["loadtest", "demo", "--find-capacity", "--max-users", "200"]
+    run = header(make_run, command)
+    searched = msgspec.structs.replace(run, workload=msgspec.structs.replace(run.workload, search="users"))
+    known = ShownSoFar(searched=True, at_least=True, unsampled=True)
+    assert next_test(searched, known).command == "siotool loadtest demo --max-users 200 --find-capacity"
+
+
 def test_a_search_of_a_lab_without_its_faults_is_made_again_without_them(make_run):
     """The faults of the lab's file came back, beside which no search is made."""
     command = ["loadtest", "lab:chat.toml", "--no-faults", "--find-capacity"]

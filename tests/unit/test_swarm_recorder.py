@@ -11,7 +11,10 @@ from siotool.swarm.worker_report import WorkerInterval, encode
 from tests.unit.written_lines import WrittenLines, recorder_into
 
 BEGIN = 1000.0
-LOST = "did not arrive: its connection broke, and what was lost at its users is not counted from then on"
+LOST = (
+    "did not arrive: its connection broke, and not all that is lost at the users it had then is counted "
+    "from then on"
+)
 
 
 @pytest.fixture
