@@ -210,7 +210,7 @@ class Losses(msgspec.Struct, frozen=True):
     not, that had been sent while their user was away. ``away`` is how long those that came back had
     been away, in seconds, from the loss until all namespaces were joined again. ``silence`` is how long
     nothing had passed over the WebSockets that the other side closed. ``drained``: how long after its
-    connect began a user got the last of what was sent while it was away; of those that left, or were lost again.
+    connect began a user got the last of what was sent while it was away; of those that left, or were lost.
     """
 
     away_now: Count = 0
