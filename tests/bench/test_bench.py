@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import socketio
 
-from tests.bench import figures
+from tests.bench import figures, hour
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -31,6 +31,17 @@ def test_marginal_cpu(loaded: Any, idle: Any, operations: int, expected: float) 
 
 def test_memory_per_connection_is_a_slope() -> None:
     assert figures.per_connection(70_000_000, 510, 50_000_000, 10) == 40_000
+
+
+@pytest.mark.slow
+def test_the_page_of_a_long_run_stays_under_2_mb(tmp_path: Path) -> None:
+    """Its charts have no more points from 1,200 seconds on: an hour's page is as large."""
+    hour.write(tmp_path / "run.jsonl", 1300)
+    page = tmp_path / "page.html"
+    command = [sys.executable, "-m", "siotool", "report", str(tmp_path), "--format", "html", "-o", str(page)]
+    done = subprocess.run([*command, "--quiet"], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert 500_000 < page.stat().st_size < 2_000_000
 
 
 TCP_TABLE = """\

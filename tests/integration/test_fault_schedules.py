@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.bench.adapter_faults import witness
 from tests.integration.conftest import Finished
 from tests.integration.labs import described
 
@@ -40,9 +41,10 @@ def broken(
     lab_programs: None, lasting_start: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Finished:
     """A lab with a bad day: a server is killed, Redis restarted, and all servers are deployed."""
-    file = Path(described(tmp_path_factory.mktemp("bad"), adapter="redis", balancer="nginx"))
+    file = Path(described(tmp_path_factory.mktemp("bad"), adapter="redis", balancer="nginx", witness=True))
     file.write_text(file.read_text() + FAULTS)
-    done: Finished = lasting_start(f"lab:{file}", *ROOM, *AT_ONCE, "--run-time", "24s").finish()
+    load = (*ROOM, *AT_ONCE, "--set", "acknowledged=yes", "--run-time", "24s")
+    done: Finished = lasting_start(f"lab:{file}", *load).finish()
     return done
 
 
@@ -60,6 +62,25 @@ def test_each_fault_has_its_row_and_the_service_is_well_again(broken: Finished) 
     assert deployed["lost"] >= USERS, "each server was ended"
     assert [one["failed"] for one in broken.report["faults"]] == ["", "", ""]
     assert all(one["well_s"] is not None for one in broken.report["faults"])
+
+
+def test_what_each_fault_cost_in_messages_and_time_is_told(broken: Finished) -> None:
+    killed, restarted, deployed = broken.report["faults"]
+    assert killed["missed"] > 0, "the others went on"
+    assert 0 < killed["back_p50_s"] <= killed["back_p90_s"] <= killed["back_p99_s"] <= killed["back_all_s"]
+    # without Redis servers acknowledge what they cannot pass on
+    assert 0 < restarted["acknowledged_lost"] <= restarted["messages_lost"]
+    for fault in (killed, deployed):
+        (times,) = [one for one in fault["latencies"] if one["op"] == "deliver"]
+        assert all(times[part] > 0 for part in ("before_s", "during_s", "after_s"))
+
+
+def test_the_servers_own_log_agrees_with_what_was_counted(broken: Finished) -> None:
+    """Nothing that is counted as lost was sent, and nothing that is counted as received was not."""
+    seen = witness(broken.folder / "lab")
+    came = broken.report["delivery"]["received"] + broken.report["delivery"]["duplicate"]
+    assert broken.report["delivery"]["lost"] > 0
+    assert 1000 < came <= seen.sent <= came + seen.on_its_way
 
 
 def test_the_gates_judge_before_and_after(broken: Finished) -> None:

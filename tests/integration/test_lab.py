@@ -30,6 +30,7 @@ SOURCES = ("--source-ip", "127.0.0.1-127.0.0.64", "--transport", "websocket")
 #: Labs, and how each is loaded. Beside a primary a client may be faster than the worker that tells it of the
 #: client's session, so that some sessions over long polling break (docs/lab.md).
 LABS: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
+    "single": ({"example": "single.toml"}, ROOM),
     "alone": ({"balancer": "nginx"}, ROOM),
     "redis": ({"example": "nginx-redis.toml"}, (*ROOM, *MIX)),
     "sharded": ({"adapter": "redis-sharded", "balancer": "haproxy", "tls": True}, (*ROOM, *MIX)),
@@ -96,6 +97,23 @@ def test_what_is_published_on_one_server_arrives_once_at_clients_of_all(
     counted = sum(by_node[relation]["received"] for relation in ("same", "across"))
     # what came to users who had just joined was not expected, and is in no relation
     assert 0.7 * delivery["received"] < counted <= delivery["received"]
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_servers_count_what_their_adapter_carries(name: str, runs: dict[str, Finished]) -> None:
+    """Each message comes to both servers, its own copy too, but for the primary's, which sends none back."""
+    uses = [use for one in runs[name].run.intervals for use in one.servers.values()]
+    published = sum(use.adapter_published_per_s or 0.0 for use in uses)
+    received = sum(use.adapter_received_per_s or 0.0 for use in uses)
+    assert published > USERS
+    assert received / published == pytest.approx(1 if name == "cluster" else 2, rel=0.2)
+
+
+def test_one_process_holds_all(runs: dict[str, Finished]) -> None:
+    done = runs["single"]
+    assert done.code in (0, 5), done.stderr
+    assert done.report["delivery"]["lost"] == 0
+    assert len(done.report["servers"]) == 1
 
 
 def test_servers_that_nothing_joins_lose_what_goes_across(runs: dict[str, Finished]) -> None:
