@@ -27,8 +27,8 @@ from typing import Any
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 #: Users in a conversation, of which half go offline.
 ROOM = 40
-#: Messages per second of each. What is written while others drain is no part of the plan's drain: a store in one
-#: thread is to have time for both.
+#: Messages per second of each. What is written while others drain is no part of the plan's drain: a store in
+#: one thread is to have time for both.
 RATES = {"postgres": 1.0, "couchdb": 0.5}
 #: Bytes of text. LevelDB, in PouchDB Server, writes ahead and tidies up by megabytes: what a short message
 #: takes cannot be told from that within minutes.

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from siotool.runs.sameness import service
+from tests.bench.adapter_faults import witness
 from tests.integration.conftest import Finished
 from tests.integration.labs import described
 
@@ -31,7 +32,7 @@ SOURCES = ("--source-ip", "127.0.0.1-127.0.0.64", "--transport", "websocket")
 #: client's session, so that some sessions over long polling break (docs/lab.md).
 LABS: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
     "single": ({"example": "single.toml"}, ROOM),
-    "alone": ({"balancer": "nginx"}, ROOM),
+    "alone": ({"balancer": "nginx", "witness": True}, ROOM),
     "redis": ({"example": "nginx-redis.toml"}, (*ROOM, *MIX)),
     "sharded": ({"adapter": "redis-sharded", "balancer": "haproxy", "tls": True}, (*ROOM, *MIX)),
     "streams": (
@@ -127,6 +128,9 @@ def test_servers_that_nothing_joins_lose_what_goes_across(runs: dict[str, Finish
     assert (same["lost"], across["received"]) == (0, 0)
     assert across["lost"] == across["expected"] == delivery["lost"]
     assert same["received"] > 5 * USERS
+    # the servers' own log: nothing that is lost was sent, and nothing that was sent is lost
+    seen = witness(done.folder / "lab")
+    assert delivery["received"] <= seen.sent <= delivery["received"] + seen.on_its_way
     assert any("does no adapter join the servers?" in remark for remark in done.report["remarks"])
 
 
