@@ -68,7 +68,8 @@ def _limit(found: CapacityFigures) -> str:
         case ("bound", _, _):
             return "no gate failed up to the load that the search was not to exceed"
         case ("server", _, resource) if resource:
-            return f"{resource} is what runs out"
+            several = resource == "open files" or "cores" in resource.split()
+            return f"{resource} {'are' if several else 'is'} what runs out"
         case _:
             return f"{found.gate!r} fails first" if found.gate else "what runs out was not sampled"
 
