@@ -26,8 +26,10 @@ _SEEN = "server.seen_"
 def counting(runs: Sequence[Run], intent: Intent) -> Count | str:
     """Return what counts the servers of the planned service with the costs that runs measured.
 
-    Where the runs show no costs, it is the reason.
+    Where the runs show no costs, or searched for a capacity, which has servers of its own, it is the reason.
     """
+    if any(run.capacity is not None for run in runs):
+        return "the runs searched for a capacity: compare their intervals"
     try:
         observations = observe(runs, ["yes"] * len(runs), accept_suspect=True, same_target=True)
         seen = inputs_of(measure(observations, SEED), observations, SEED)

@@ -2,6 +2,7 @@
 
 from siotool import units
 from siotool.document.document import Axis, Chart, Curve, Row, Rule, Section, Sentence, Table, Tone, columns
+from siotool.report import ways
 from siotool.report.capacity_figures import CapacityFigures, HoldFigures
 from siotool.report.contents import Report
 from siotool.search.axis import HEADINGS, SHARED_OUT, show_load, show_number
@@ -68,7 +69,8 @@ def _limit(found: CapacityFigures) -> str:
         case ("bound", _, _):
             return "no gate failed up to the load that the search was not to exceed"
         case ("server", _, resource) if resource:
-            return f"{resource} is what runs out"
+            several = resource == "open files" or "cores" in resource.split()
+            return f"{resource} {'are' if several else 'is'} what runs out"
         case _:
             return f"{found.gate!r} fails first" if found.gate else "what runs out was not sampled"
 
@@ -98,12 +100,12 @@ def capacity(report: Report) -> Section:
         ),
         [_row(found.unit, hold) for hold in held],
         note,
+        how=[ways.SEARCHED],
     )
     counted = [hold for hold in held if hold.allowed and hold.blocks]
     charts = [_chart(found, counted)] if len(counted) > 1 else []
-    return Section(
-        "capacity", "Capacity", [Sentence(text + ended), *charts, table] if held else [Sentence(text + ended)]
-    )
+    sentence = Sentence(text + ended, how=[ways.SEARCHED])
+    return Section("capacity", "Capacity", [sentence, *charts, table] if held else [sentence])
 
 
 def _row(unit: str, hold: HoldFigures) -> Row:
@@ -133,4 +135,5 @@ def _chart(found: CapacityFigures, counted: list[HoldFigures]) -> Chart:
         [Curve("missed", points, "dots")],
         "A dot is a hold. Dashed: what is allowed, and the ends of the interval.",
         [Rule(y=1.0), *(Rule(x=end) for end in ends)],
+        how=[ways.SEARCHED],
     )

@@ -62,7 +62,8 @@ def _figures(
     outage = figures_of_span(inside, drain, 0.0, lost_by_second(run.intervals), usual)
     unreachable_s = _unreachable_s(inside, span.t_s)
     hanging = any(sum(one.connections.hung.values()) for one in inside)
-    peak = storm(run.header, outage.lost, unreachable_s, hanging=hanging) if outage.lost else None
+    at_once = max((sum(one.connections.closed.values()) for one in inside), default=0)
+    peak = storm(run.header, at_once, unreachable_s, hanging=hanging) if at_once else None
     return FaultFigures(
         do=planned.do,
         undo=planned.undo,

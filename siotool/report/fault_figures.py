@@ -23,9 +23,9 @@ class FaultFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     a step could not be carried out. All other figures are of the time from ``t_s`` to ``well_s``, or to the
     next fault: connections ``lost``, by class in ``reasons``, and the users that came ``back``, as in
     ``OutageFigures``; ``attempts_peak_per_s`` connects in the worst second, beside ``storm_peak_per_s``,
-    which ``siotool plan storm`` predicts for as many clients that lose their connection at once and find
-    servers again after ``unreachable_s``. ``acknowledged_lost`` are those of the ``messages_lost`` that
-    the server had acknowledged, None where no published message asks for that.
+    which ``siotool plan storm`` predicts for as many clients as lost their connection in the worst second,
+    all at once, and find servers again after ``unreachable_s``. ``acknowledged_lost`` are those of the
+    ``messages_lost`` that the server had acknowledged, None where no published message asks for that.
     """
 
     do: str

@@ -21,7 +21,7 @@ def faults(report: Report) -> Section:
     rows = [Row(_connections(number, one), _tone(one)) for number, one in enumerate(report.faults, 1)]
     note = (
         "Lasted: until it was undone. Most per s: connects tried in the worst second; storm planned: the "
-        "same, as siotool plan storm has it for as many clients."
+        "same, as siotool plan storm has it for as many clients as were lost in the worst second."
     )
     blocks = [Table(named, rows, note, how=[ways.BROKEN, ways.AWAY])]
     if report.delivery.published:

@@ -34,6 +34,7 @@ VISITS = "visits"
 RAISED = "exceptions and checks"
 RECORD = "run file"
 COMPARED = "comparison"
+SEARCHED = "search for capacity"
 
 
 def _hold(report: Report) -> str:
@@ -104,6 +105,10 @@ _TEXTS: Mapping[str, str | Callable[[Report], str]] = MappingProxyType(
         GROWTH: (
             "The median slope between all pairs of points of the hold phase (Theil and Sen), and its "
             "interval from the scatter around it, whose waves count as few points."
+        ),
+        SEARCHED: (
+            "Loads were raised until gates failed, then held around the edge. The interval is that of a "
+            "density over the logarithm of load (docs/capacity.md)."
         ),
         GENERATOR: (
             "Each worker samples its own CPU, memory and open files once a second, and how late its loop ran."

@@ -126,6 +126,8 @@ def _users(header: Header) -> str:
         )
     if workload.shape:
         said.append(workload.shape)
+    if workload.search is not None:
+        said.append(f"search over {workload.search}")
     return "; ".join(said) or "none"
 
 

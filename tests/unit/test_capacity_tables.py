@@ -5,7 +5,7 @@ import pytest
 
 from siotool.cli.outcome import rendered
 from siotool.document.document import Sentence, Table
-from siotool.measured_servers import ServerUse
+from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.report.capacity_figures import CapacityFigures, HoldFigures, capacity_of
 from siotool.report.capacity_tables import capacity, capacity_sentence
 from siotool.report.limiting_resource import limiting_resource
@@ -58,6 +58,14 @@ HOLD = HoldFigures(
             {"limited_by": ""}, "; 'p99:ack > 200ms' fails first", id="nothing was at its limit: the gate"
         ),
         pytest.param({"limited_by": "", "gate": ""}, "what runs out was not sampled", id="no gate"),
+        pytest.param(
+            {"limited_by": "server: nginx's core"}, "; nginx's core is what runs out", id="a full balancer"
+        ),
+        pytest.param(
+            {"limited_by": "server: the cores of server-2"},
+            "; the cores of server-2 are what runs out",
+            id="several cores",
+        ),
         pytest.param(
             {"value": None, "high": None, "limited_by": "generator"},
             "holds at least 17,900 connections of this workload, with 95 % confidence; the generator is what "
@@ -198,6 +206,62 @@ def test_the_resource_at_its_limit_is_named(make_run, use, cores, resource):
     servers = [msgspec.structs.replace(server, cores=cores)]
     run.header = msgspec.structs.replace(run.header, servers=servers)
     assert limiting_resource([run]) == resource
+
+
+def fleet(run, **uses):
+    """The run on two servers with a balancer and a backend beside them, each with a use of its own."""
+    servers = [
+        MeasuredServer(name, [number], f"pid {number}", cores, beside=beside)
+        for number, (name, cores, beside) in enumerate(
+            [("server-1", 1.0, False), ("server-2", 1.0, False), ("nginx", 1.0, True), ("redis", 4.0, True)],
+            1,
+        )
+    ]
+    idle = ServerUse(cpu_cores=0.1, rss_bytes=1, files_open=1, processes=1)
+    used = {
+        one.name: msgspec.structs.replace(idle, beside=one.beside, **uses.get(one.name.replace("-", "_"), {}))
+        for one in servers
+    }
+    header = msgspec.structs.replace(run.header, servers=servers)
+    intervals = [msgspec.structs.replace(one, servers=used) for one in run.intervals]
+    return msgspec.structs.replace(run, header=header, intervals=intervals)
+
+
+FULL, BUSY = {"cpu_cores": 0.9}, {"loop_utilization": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("uses", "resource"),
+    [
+        pytest.param({}, "", id="nothing is full"),
+        pytest.param({"nginx": FULL}, "nginx's core", id="a balancer"),
+        pytest.param({"redis": {"cpu_cores": 3.5}}, "redis's cores", id="a backend with several cores"),
+        pytest.param({"redis": FULL}, "", id="one of four cores is not all"),
+        pytest.param({"nginx": {"cpu_cores": None}}, "", id="a balancer without samples"),
+        pytest.param({"server_2": FULL}, "the core of server-2", id="one server of two"),
+        pytest.param(
+            {"server_1": {"loop_utilization": 0.1}, "server_2": BUSY},
+            "the event loop of server-2",
+            id="the loop of one server",
+        ),
+        pytest.param({"server_1": FULL, "server_2": FULL}, "the server's cores", id="all servers together"),
+        pytest.param(
+            {"server_1": FULL, "server_2": FULL, "nginx": FULL}, "the server's cores", id="all go first"
+        ),
+        pytest.param({"server_2": FULL, "nginx": FULL}, "the core of server-2", id="then one of them"),
+    ],
+)
+def test_a_full_one_among_several_is_named_though_their_mean_is_not_full(make_run, uses, resource):
+    """A search that a balancer ended named nothing: only all servers as one were looked at."""
+    assert limiting_resource([fleet(searched(make_run), **uses)]) == resource
+
+
+def test_a_balancer_beside_servers_that_were_not_sampled_is_named(make_run):
+    run = fleet(searched(make_run), nginx=FULL)
+    beside = [one for one in run.header.servers if one.beside]
+    run.header = msgspec.structs.replace(run.header, servers=beside)
+    assert limiting_resource([run]) == "nginx's core"
+    assert capacity_of([run]).limited_by == "server: nginx's core"
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,27 @@ def test_the_storm_is_the_planners_for_as_many_clients(make_run):
     assert silent.storm_peak_per_s is None
 
 
+def test_the_storm_of_a_rolling_deploy_is_that_of_its_worst_second(make_run):
+    """Servers lost their clients one after the other, and all of them were predicted to come at once."""
+    run = with_fault(make_run, [KILLED[0], msgspec.structs.replace(KILLED[1], t_s=34.0)])
+    lost, back = (one for one in run.intervals if round(one.t_s) in (21, 22))
+    again = {
+        round(one.t_s + 10): msgspec.structs.replace(one, t_s=one.t_s + 10, draining=False)
+        for one in (lost, back)
+    }
+    run.intervals[:] = [again.get(round(one.t_s), one) for one in run.intervals]
+    asked = []
+
+    def storm(header, clients, unreachable_s, *, hanging):
+        asked.append(clients)
+        return storm_peak(header, clients, unreachable_s, hanging=hanging)
+
+    (found,) = report(run, storm=storm).faults
+    assert (found.lost, asked) == (100, [50])
+    (once,) = report(with_fault(make_run)).faults
+    assert found.storm_peak_per_s == once.storm_peak_per_s
+
+
 def test_the_gates_judge_what_is_before_and_after_and_not_the_fault(make_run):
     found = report(with_fault(make_run, lost_ago={40: [(19, 500)]}))
     assert found.verdict == "passed"

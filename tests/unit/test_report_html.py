@@ -17,6 +17,8 @@ from siotool.report.planned import Planned
 from siotool.report.report_document import as_document
 from siotool.report.time_charts import over_time
 from siotool.report.ways import method
+from tests.unit.test_report_costs import searched_run
+from tests.unit.test_report_faults import with_fault
 
 
 def render(report):
@@ -95,11 +97,37 @@ def test_every_section_is_in_the_contents_and_every_link_has_its_place(html):
     assert set(re.findall(r'href="#([^"]+)"', html)) <= set(places)
 
 
-def test_every_figure_of_a_report_links_to_how_it_was_obtained(chat, html):
+def searched_at_two_loads(make_run):
+    run = searched_run(make_run)
+    failed = msgspec.structs.replace(run.holds[0], load=140.0, outcome="failed", missed=0.02)
+    run.holds = [*run.holds, failed]
+    return run
+
+
+@pytest.mark.parametrize(
+    ("made", "keys"),
+    [
+        pytest.param(lambda _, chat: chat, {"connections", "delivery"}, id="a load test"),
+        pytest.param(
+            lambda make_run, _: summarize([searched_at_two_loads(make_run)], Planned()),
+            {"capacity"},
+            id="a search",
+        ),
+        pytest.param(
+            lambda make_run, _: summarize([with_fault(make_run)], Planned()),
+            {"outages", "faults"},
+            id="outages and a fault",
+        ),
+    ],
+)
+def test_every_figure_of_a_report_links_to_how_it_was_obtained(make_run, chat, made, keys):
     """A table or a chart that does not say: give it ``how``, by the names in siotool/report/ways.py."""
-    for section in as_document(chat).sections:
+    report = made(make_run, chat)
+    html, sections = render(report), as_document(report).sections
+    assert keys <= {section.key for section in sections if section.blocks}
+    for section in sections:
         for block in section.blocks:
-            if isinstance(block, Table | Chart):
+            if isinstance(block, Table | Chart) or section.key == "capacity":
                 assert block.how, f"{section.key}: {block}"
                 for way in block.how:
                     assert f'href="#how-{way.replace(" ", "-").replace(chr(39), "-")}"' in html

@@ -29,11 +29,19 @@ def workload(make_run, **changes):
             {"stages": [], "arrivals": Arrivals(5.0, 60.0)}, "5/s for 1 min constant", id="without a limit"
         ),
         pytest.param({"stages": [], "shape": "Wave"}, "Wave", id="a shape of the scenario's own"),
+        pytest.param({"stages": [], "search": "rate"}, "search over rate", id="a search, and its axis"),
         pytest.param({"stages": []}, "none", id="nothing that decides it"),
     ],
 )
 def test_how_many_users_there_were_is_said(make_run, changes, users):
     assert conditions_of(workload(make_run, **changes)).others["users"] == users
+
+
+def test_searches_over_different_axes_are_not_alike(make_run):
+    """All of them had no users, and a history compared a search over users with one over messages."""
+    users, size = (conditions_of(workload(make_run, stages=[], search=axis)) for axis in ("users", "size"))
+    assert alike(users) != alike(size)
+    assert differences([users], [size]) == ["users: search over size, in the baseline search over users"]
 
 
 def test_what_differs_is_said_and_what_is_the_same_is_not(make_run):
