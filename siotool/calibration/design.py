@@ -31,6 +31,8 @@ SMALL, MIDDLE, LARGE, HUGE = 64, 512, 2048, 16384
 FEW, MANY = 5, 25
 #: Turns per second of each user in a pilot phase.
 _PILOT_RATE = {"call": 8.0, "emit": 8.0, "room": 1.5, "all": 0.3, "connect": 0.4, "mixed": 4.0}
+#: Ways to open a connection; those that are not the run's own are seen in the last phases.
+WAYS: tuple[TransportWord, ...] = ("websocket", "upgrade", "polling")
 #: CPU that connections opened in other ways take.
 _OTHER_LEVEL = 0.3
 #: How many times more users the phase has that shows the memory of a connection.
@@ -45,6 +47,15 @@ class Experiment(msgspec.Struct, frozen=True):
 
     phases: tuple[Phase, ...]
     rounds: tuple[int, ...]
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Phases before which it may end, as enough is known: those that begin another round.
+
+        Workers follow the timetable by the clock, so that no round can be skipped. After the last one come
+        the phases that show what others do not: to leave them out would save little.
+        """
+        return self.rounds[1:-1]
 
     @property
     def seconds(self) -> float:
@@ -74,8 +85,13 @@ def warming(users: int, room_size: int = MANY, *, emits: bool = True) -> list[Ph
     return [some, heavy, heavy, long, heavy_long]
 
 
-def designed(users: int, rounds: int, shuffle: Shuffle, able: Able | None = None) -> Experiment:
-    """A calibration with ``users`` connections in most of its phases; ``shuffle`` orders a list anew."""
+def designed(
+    users: int, rounds: int, shuffle: Shuffle, able: Able | None = None, transport: str = "upgrade"
+) -> Experiment:
+    """A calibration with ``users`` connections in most of its phases; ``shuffle`` orders a list anew.
+
+    ``transport`` is that of the run, or a mix; the last phases open connections in all other ways.
+    """
     able = able or Able()
     kinds: list[tuple[Kind, int, int, TransportWord]] = [
         ("call", SMALL, 0, ""),
@@ -123,7 +139,7 @@ def designed(users: int, rounds: int, shuffle: Shuffle, able: Able | None = None
         found += [*these, *([] if number else [pilot("connect", 0, 0)]), phase("connect", 0, 0, "", level)]
     begins.append(len(found))
     found.append(idle)
-    found += [phase("connect", 0, 0, other, _OTHER_LEVEL) for other in _OTHER_WAYS]
+    found += [phase("connect", 0, 0, other, _OTHER_LEVEL) for other in WAYS if other != transport]
     return Experiment(tuple(found), tuple(begins))
 
 
@@ -152,6 +168,3 @@ def rounds_within(seconds: float, make: Callable[[int], Experiment]) -> int:
     """How many rounds of an experiment fit into so many seconds; 0 where not even one does."""
     one, two = make(1).seconds, make(2).seconds
     return 0 if seconds < one else 1 + int((seconds - one) / (two - one) + 1e-9)
-
-
-_OTHER_WAYS: tuple[TransportWord, ...] = ("upgrade", "polling")

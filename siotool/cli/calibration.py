@@ -43,7 +43,7 @@ class Calibrating(NamedTuple):
         from siotool.swarm.calibration_program import CalibrationProgram
 
         def enough(number: int) -> bool:
-            if not self.wishes or number not in self.experiment.rounds[1:]:
+            if not self.wishes or number not in self.experiment.ends:
                 return False
             from siotool.runs import reading
 

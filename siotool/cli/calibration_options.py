@@ -82,8 +82,13 @@ def calibrating(
     wishes: Sequence[Wish],
     seed: int,
     processes: int,
+    *,
+    transport: str = "upgrade",
 ) -> Calibrating:
-    """The calibration by a loaded scenario, whose ``settings`` get its timetable. Raises InputError."""
+    """The calibration by a loaded scenario, whose ``settings`` get its timetable. Raises InputError.
+
+    ``transport`` is that of the clients, or a mix.
+    """
     count = _USERS if users is None else int(units.parse_count(users, "--users"))
     if count < 1:
         raise InputError(f"--users {users}: expected 1 or more")
@@ -101,7 +106,9 @@ def calibrating(
 
     def make(rounds: int) -> Experiment:
         shuffle = Random(f"{seed}/calibration").shuffle
-        return designed(count, rounds, shuffle, able) if built_in else own(count, rate, rounds, shuffle)
+        if not built_in:
+            return own(count, rate, rounds, shuffle)
+        return designed(count, rounds, shuffle, able, transport)
 
     rounds = rounds_within(seconds, make)
     if not rounds:

@@ -84,9 +84,9 @@ class Counting(msgspec.Struct, frozen=True):
 
     def __call__(self, connections: ConnectionFigures, bandwidth: Bandwidth, seconds: Seconds) -> Counts:
         """Return what the planner makes of the planned figures, and of the measured ones."""
-        learnt = learnt_from(self.runs, seconds, bandwidth, self.intent.profile)
-        measured, how = self._measured(connections, learnt)
         planned = self.intent.inputs
+        learnt = learnt_from(self.runs, seconds, bandwidth, self.intent.profile, planned=planned)
+        measured, how = self._measured(connections, learnt)
         return Counts(
             planned=self._planned(),
             measured=measured,

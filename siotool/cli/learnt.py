@@ -13,6 +13,7 @@ from siotool.errors import InputError
 from siotool.plan.constraints.seen import BELIEVED
 from siotool.plan.evidence.calibrated import CalibratedProfile
 from siotool.plan.evidence.calibrated_inputs import inputs_of_profile
+from siotool.plan.evidence.connect_ways import planned_ways
 from siotool.plan.evidence.measured_inputs import ENOUGH, inputs_of
 from siotool.plan.evidence.message_sizes import message_sizes
 from siotool.plan.evidence.observe import Observations, observe
@@ -56,10 +57,13 @@ def learnt_from(
     seconds: Seconds,
     bandwidth: Bandwidth,
     calibrated: CalibratedProfile | None = None,
+    *,
+    planned: Inputs | None = None,
 ) -> Learnt:
     """Learn from runs with their table. They are pooled already, and their doubts are in the report.
 
-    A search goes before a ``calibrated`` profile, and this before the runs' own costs.
+    A search goes before a ``calibrated`` profile, and this before the runs' own costs. ``planned`` says how
+    the clients are to connect.
     """
     try:
         observations = observe(
@@ -79,7 +83,7 @@ def learnt_from(
         how = f"the formula with the measured consumption rate; {error.message}"
         found = Learnt(_rate_alone(bandwidth, runs), how, lacks=_lacks(error, runs))
     if calibrated is not None:
-        found = _by_profile(found, calibrated, runs)
+        found = _by_profile(found, calibrated, runs, planned or Inputs())
     search = searched(runs)
     if isinstance(search, str):
         return msgspec.structs.replace(found, how=f"{found.how}; {search}" if search else found.how)
@@ -88,14 +92,18 @@ def learnt_from(
     return msgspec.structs.replace(found, how=how, capacity=search.estimate, searched=search, bound=bound)
 
 
-def _by_profile(found: Learnt, calibrated: CalibratedProfile, runs: Sequence[Run]) -> Learnt:
-    """The same with a profile's costs in the place of the runs' own: the workload stays theirs."""
+def _by_profile(found: Learnt, calibrated: CalibratedProfile, runs: Sequence[Run], planned: Inputs) -> Learnt:
+    """The same with a profile's costs in the place of the runs' own: the workload stays theirs.
+
+    How clients connect is as planned, as it is in the count.
+    """
     own = Inputs(
         {key: one for key, one in found.seen.figures.items() if not key.startswith("server.")},
         found.seen.messages,
     )
     sizes = message_sizes(own)
-    costs = inputs_of_profile(calibrated, sizes.delivered, SEED, received=sizes.received)
+    ways = planned_ways(planned)
+    costs = inputs_of_profile(calibrated, sizes.delivered, SEED, received=sizes.received, ways=ways)
     suspect = f", which is suspect ({'; '.join(calibrated.doubts)})" if calibrated.doubts else ""
     return Learnt(
         compose.over(costs, own),

@@ -265,7 +265,6 @@ def loadtest(
         allowed=allowed_hosts or [],
         written=manifest is not None,
     )
-
     # this loads Locust, which patches ssl for gevent, before anything that might open it
     loaded, resolved, templates = options.load(
         calibration_options.scenario_for(scenario, calibrate=calibrate),
@@ -284,7 +283,9 @@ def loadtest(
 
     folder = run_folder(out, loaded.name, written=not dry_run)
     calibrating = (
-        calibration_options.calibrating(loaded, resolved, users, run_time, wishes, seed, processes or 1)
+        calibration_options.calibrating(
+            loaded, resolved, users, run_time, wishes, seed, processes or 1, transport=clients.transport
+        )
         if calibrate
         else None
     )

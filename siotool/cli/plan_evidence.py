@@ -13,6 +13,7 @@ from siotool.plan.evidence.adapter_summary import describe_adapter, with_adapter
 from siotool.plan.evidence.calibrated import CalibratedProfile
 from siotool.plan.evidence.calibrated_inputs import inputs_of_profile
 from siotool.plan.evidence.calibrated_summary import describe_profile
+from siotool.plan.evidence.connect_ways import planned_ways
 from siotool.plan.evidence.held_out import cores_of, memory_of
 from siotool.plan.evidence.holds import whole_hold
 from siotool.plan.evidence.measured_inputs import inputs_of
@@ -46,7 +47,7 @@ def learn(
     """Read runs (``RUN`` or ``RUN@NODES``), or one profile, and say what the server's work costs.
 
     A measured adapter may stand beside them: what it costs is its own, and the rest of a server theirs.
-    ``planned`` has the messages that a profile's costs are to be of.
+    ``planned`` has the messages and the transport that a profile's costs are to be of.
     """
     adapter, names = adapter_among(names)
     if adapter is not None:
@@ -72,7 +73,9 @@ def learn(
                 "calibrate again, or take it as it is with --accept-suspect",
             )
         sizes = message_sizes(planned)
-        inputs = inputs_of_profile(calibrated, sizes.delivered, seed, received=sizes.received)
+        inputs = inputs_of_profile(
+            calibrated, sizes.delivered, seed, received=sizes.received, ways=planned_ways(planned)
+        )
         return Measured(inputs, None, describe_profile(calibrated), calibrated)
     observations = _observe(names, accept_suspect=accept_suspect, same_target=same_target)
     profile = measure(observations, seed)

@@ -7,8 +7,8 @@ import numpy as np
 
 from siotool.measured_servers import MeasuredServer
 from siotool.runfile import Run
-from siotool.runs.held_share import HeldShare
-from siotool.runs.seconds import Seconds, server_columns
+from siotool.runs.held_share import NONE_HELD, HeldShare, files_show, held_share
+from siotool.runs.seconds import Seconds, seconds_of, server_columns
 
 
 def names_of(runs: Sequence[Run]) -> list[str]:
@@ -32,6 +32,23 @@ def of_server(seconds: Seconds, runs: Sequence[Run], name: str) -> Seconds:
     ]
     own = {column: np.concatenate([part[column] for part in parts]) for column in parts[0]}
     return msgspec.structs.replace(seconds, columns=seconds.columns | own)
+
+
+def holding_none(run: Run) -> list[str]:
+    """Return the names of those of a run's several servers that held none of its connections.
+
+    Such a process is no server of the target, or nobody was sent to it. Less than a tenth of an even share is
+    none. Where nothing shows what a server held, it is not named.
+    """
+    servers = [server.name for server in run.header.servers if not server.beside]
+    if len(servers) < 2:
+        return []
+    seconds = seconds_of([run])
+    by_files = files_show([run])
+    shares = {name: held_share(of_server(seconds, [run], name), by_files=by_files) for name in servers}
+    return [
+        name for name, share in shares.items() if share is not None and share.value * len(servers) < NONE_HELD
+    ]
 
 
 def with_own_connections(seconds: Seconds, share: HeldShare) -> Seconds:

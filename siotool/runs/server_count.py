@@ -6,6 +6,7 @@ import msgspec
 
 from siotool.runfile import Run
 from siotool.runs.held_share import NEARLY_ALL, files_show, held_share
+from siotool.runs.per_server import holding_none
 from siotool.runs.seconds import seconds_of
 from siotool.units import format_share
 
@@ -23,7 +24,8 @@ class ServerCount(msgspec.Struct, frozen=True):
 def count_servers(runs: Sequence[Run]) -> ServerCount:
     """Count the servers behind the target: those that were sampled, where these hold all connections.
 
-    What stands beside them, as a balancer, is none. Without samples, one address is taken for one server.
+    What stands beside them, as a balancer, is none, and a process that holds none of them may be none.
+    Without samples, one address is taken for one server.
     """
     counts = list(dict.fromkeys(_of_run(run) for run in runs))
     unknown = next((one for one in counts if one.number is None), None)
@@ -58,4 +60,10 @@ def _of_run(run: Run) -> ServerCount:
         )
     if not sampled:
         return ServerCount(1, "one address is taken for one server")
+    if idle := holding_none(run):
+        return ServerCount(
+            None,
+            f"{' and '.join(idle)} held none of the connections: leave it out, if it is no server of the "
+            "target",
+        )
     return ServerCount(sampled, "as many as were sampled")

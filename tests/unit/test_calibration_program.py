@@ -1,13 +1,17 @@
 """The timetable of a calibration, and the program that follows it, with a made-up clock and server."""
 
+from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
 from siotool.calibration.design import LEVELS, Able, designed, own, rounds_within
 from siotool.calibration.phase import Phase, Timetable, decode, encode
+from siotool.cli.calibration import Calibrating, Wish
 from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.runfile import Bytes, Connections, Delivery, Interval, UserClass, WorkerHealth
+from siotool.runs import reading
 from siotool.swarm.calibration_program import CalibrationProgram
 from siotool.swarm.program import Seen, seen
 
@@ -58,6 +62,39 @@ def test_every_round_has_every_kind_of_work_once_in_an_order_of_its_own() -> Non
     )
     assert designed(100, 3, Random(1).shuffle) == found
     assert designed(100, 3, Random(2).shuffle) != found
+
+
+@pytest.mark.parametrize(
+    ("transport", "others"),
+    [
+        pytest.param("upgrade", ["websocket", "polling"], id="the default"),
+        pytest.param("websocket", ["upgrade", "polling"], id="websocket"),
+        pytest.param("polling", ["websocket", "upgrade"], id="polling"),
+        pytest.param("polling=5%,upgrade=95%", ["websocket", "upgrade", "polling"], id="a mix is none"),
+    ],
+)
+def test_connections_are_opened_in_all_ways_at_last(transport: str, others: list[str]) -> None:
+    """By upgrade, the default, they were opened by upgrade twice, and never by WebSocket."""
+    found = designed(100, 2, Random(1).shuffle, transport=transport)
+    kind, *ways = [(one.kind, one.transport) for one in found.phases[found.rounds[-1] :]]
+    assert kind == ("idle", "")
+    assert ways == [("connect", other) for other in others]
+    assert {one.transport for one in found.phases[: found.rounds[-1]]} == {""}
+
+
+def test_what_is_known_after_the_last_round_leaves_out_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A wish that came true in the last round cost the idle phase and the connects by other transports."""
+    reached = SimpleNamespace(wanted=[SimpleNamespace(reached=True)])
+    monkeypatch.setattr(reading, "read", lambda path: path)
+    monkeypatch.setattr(Calibrating, "_profile", lambda self, run: reached)
+    found = designed(100, 3, Random(1).shuffle)
+    wishes = [Wish("delivery", 0.05)]
+    (program,), *_ = Calibrating(found, wishes, 1, 1).programs(tmp_path)
+    starts = Timetable(found.phases).starts
+    goes_on = [program.tick(starts[number], []) is not None for number in found.rounds]
+    assert goes_on == [True, False, False, True]
 
 
 def test_a_server_without_an_event_has_no_phase_of_it() -> None:

@@ -94,6 +94,24 @@ def test_one_server_that_was_not_sampled_makes_their_number_unknown(fleet, sampl
     assert found.number == (sampled if known else None)
 
 
+def test_a_process_that_holds_nothing_is_no_server_among_several(fleet: Any) -> None:
+    """A wrong process beside the server halved what a server can carry."""
+    run = fleet({"server-1": 1.0, "server-2": 0.0})
+    found = count_servers([run])
+    assert found.number is None
+    assert found.how.startswith("server-2 held none of the connections: leave it out")
+    with pytest.raises(InputError, match="server-2 held none of the connections"):
+        observe([run], ["yes"])
+
+
+def test_a_small_part_is_not_nothing(fleet: Any) -> None:
+    """Of many servers each holds little: none is one that holds nothing."""
+    many = fleet({f"server-{number}": 1 / 20 for number in range(20)})
+    for run, servers in ((many, 20), (fleet({"a": 0.9, "b": 0.1}), 2)):
+        assert count_servers([run]).number == servers
+        assert observe([run], ["yes"]).origins[0].nodes == servers
+
+
 def test_one_process_of_two_is_never_taken_for_the_fleet(fleet: Any) -> None:
     """All traffic over the CPU of one process made a server twice as large as it is."""
     run = fleet({"a": 0.5})

@@ -4,6 +4,7 @@ The turns of a busy loop are as many as it makes at most, whatever its load: the
 at rest, as is what a server takes that has little to do. How much of a long message a delivery is follows
 from the size of the plan's own messages.
 What a byte costs is that of a byte sent; a received one costs more or less, which goes to its message.
+What a connect costs is the mean over the ways in which the plan's clients open.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.plan.evidence.calibrated import CPU_BETWEEN_STARTS, CalibratedProfile
+from siotool.plan.evidence.connect_ways import connect_cost
 from siotool.plan.evidence.curve import long_share
 from siotool.plan.evidence.observe import event_loops
 from siotool.plan.evidence.resample import run_factor
@@ -28,11 +30,17 @@ _MOST_BASE = 0.9
 
 
 def inputs_of_profile(
-    profile: CalibratedProfile, size: float, seed: int, *, received: float | None = None
+    profile: CalibratedProfile,
+    size: float,
+    seed: int,
+    *,
+    received: float | None = None,
+    ways: Mapping[str, float] | None = None,
 ) -> Inputs:
     """Return what a calibration shows of a plan's figures, for deliveries of ``size`` bytes on average.
 
-    ``received``: mean size of what sessions send; None where it is the same.
+    ``received``: mean size of what sessions send; None where it is the same. ``ways``: shares of the clients
+    by the way they connect (``connect_ways``); None where all do as the calibration's own.
 
     Costs are drawn together: a server started again may be a little faster or slower in all it does.
     """
@@ -43,12 +51,18 @@ def inputs_of_profile(
         name: np.asarray(row) * at_start for name, row in zip(profile.names, profile.replicates, strict=True)
     }
     runs = measured((profile.run,))
+    opening = connect_cost(profile, ways or {profile.transport: 1.0})
+    if "connect" in drawn:
+        drawn["connect"] = opening.drawn(drawn["connect"], at_start)
     processes = event_loops(profile.server_cores)
     sizes = (size, size if received is None else received)
     figures = {
         key: Figure(Replicates(tuple(map(float, values)), "cpu"), runs)
         for key, values in _costs(profile, drawn, sizes, processes).items()
     }
+    if opening.words and (connects := figures.get("server.connect_cost")) is not None:
+        kind = Provenance("measured", f"{runs.detail}: {opening.words}")
+        figures["server.connect_cost"] = Figure(connects.value, kind)
     for cost in profile.costs:
         if not cost.separable and (key := _KEYS.get(cost.name)) is not None and key not in figures:
             figures[key] = Figure(0.0, Provenance("measured", cost.sentence))

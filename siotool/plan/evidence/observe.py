@@ -17,6 +17,7 @@ from siotool.plan.evidence.asked import RunLoad, asked_of
 from siotool.runfile import Run
 from siotool.runs.held_share import NEARLY_ALL, NONE_HELD, files_show, held_share, wrong_by_cpu
 from siotool.runs.hold import Marks
+from siotool.runs.per_server import holding_none
 from siotool.runs.sameness import check_same, names
 from siotool.runs.seconds import Floats, Seconds, seconds_of
 from siotool.units import format_share
@@ -187,6 +188,7 @@ def _servers_of(run: Run, nodes: int) -> int:
 def check_serves_all(run: Run, seconds: Seconds, servers: int) -> None:
     """Refuse a run whose sampled processes cannot be all that serve: they did too little, or held too few.
 
+    One of several that held none is refused too: it would count as a server that carries its part.
     ``seconds`` are those that costs are learnt from, ``servers`` how many there are. Raises InputError.
     """
     work = {
@@ -205,6 +207,7 @@ def check_serves_all(run: Run, seconds: Seconds, servers: int) -> None:
             "sample each server with --server-pid or --server NAME=PID",
         )
     if share is None or share.value >= (NEARLY_ALL if files_show([run]) else _HALF):
+        _check_each_holds(run)
         return
     if share.value < NONE_HELD:
         raise InputError(f"{run.path}: the sampled process does not hold the connections ({share.how})", hint)
@@ -213,6 +216,15 @@ def check_serves_all(run: Run, seconds: Seconds, servers: int) -> None:
         f"({share.how}): other processes serve the rest, and cost what is not measured",
         "sample them all, each with --server-pid or --server NAME=PID",
     )
+
+
+def _check_each_holds(run: Run) -> None:
+    if idle := holding_none(run):
+        raise InputError(
+            f"{run.path}: {' and '.join(idle)} held none of the connections",
+            "leave it out of --server-pid and --server, if it is no server of the target; else see that the "
+            "load reaches it",
+        )
 
 
 def _origin(run: Run, name: str, nodes: int, held: Marks) -> Origin:
