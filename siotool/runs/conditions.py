@@ -22,7 +22,8 @@ _OF_CLIENTS = {
     "--reconnection-delay-max": "5s",
     "--randomization-factor": "0.5",
 }
-#: RunConditions that runs of a history must share to be compared when no baseline is named.
+#: RunConditions that runs of a history must share to be compared when no baseline is named. Not the system:
+#: its release changes with every image of a pipeline's machines, and would leave no run to compare with.
 OF_HISTORY = ("settings", "users", "transport", "client", "generator", "server", "faults")
 
 
@@ -62,6 +63,7 @@ def conditions_of(header: Header) -> RunConditions:
             )
             if server is not None
             else "not sampled",
+            "system": ", ".join(dict.fromkeys(one.system for one in header.generators)),
             "Python": ", ".join(dict.fromkeys(one.python for one in header.generators)),
             "siotool": header.siotool,
             "libraries": ", ".join(f"{name} {number}" for name, number in sorted(header.libraries.items())),
@@ -136,7 +138,8 @@ def _fault(fault: PlannedFault) -> str:
 
 
 def _machine(one: GeneratorMachine) -> str:
-    return f"{one.system}, {one.cpus} CPUs, {format_size(one.memory_bytes)}, {one.processes} processes"
+    model = f"{one.cpu}, " if one.cpu else ""
+    return f"{model}{one.cpus} CPUs, {format_size(one.memory_bytes)}, {one.processes} processes"
 
 
 def alike(conditions: RunConditions) -> str:
