@@ -22,6 +22,8 @@ _OF_CLIENTS = {
     "--reconnection-delay-max": "5s",
     "--randomization-factor": "0.5",
 }
+#: Its flags: whether users come back, and whether CPUs may sleep, which changes what a server's work costs.
+_FLAGS_OF_CLIENTS = ("--no-reconnection", "--keep-awake")
 #: RunConditions that runs of a history must share to be compared when no baseline is named. Not the system:
 #: its release changes with every image of a pipeline's machines, and would leave no run to compare with.
 OF_HISTORY = ("settings", "users", "transport", "client", "generator", "server", "faults")
@@ -44,7 +46,7 @@ def conditions_of(header: Header) -> RunConditions:
         f"{name[2:]} {given}"
         for name, usual in _OF_CLIENTS.items()
         if (given := _given(header.command, name, usual)) != usual
-    ]
+    ] + [flag[2:] for flag in _FLAGS_OF_CLIENTS if flag in header.command]
     return RunConditions(
         scenario=workload.scenario,
         target=f"{url}{target.path} {target.namespace}",

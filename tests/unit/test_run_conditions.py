@@ -74,6 +74,17 @@ def test_another_release_of_the_system_is_said_and_leaves_the_machine_comparable
     assert alike(before) == alike(after)
 
 
+def test_flags_that_change_what_users_do_or_what_cpus_cost_are_conditions(make_run):
+    usual, changed = (
+        conditions_of(header(make_run, command=["loadtest", "--eio", "3", *flags]))
+        for flags in ([], ["--keep-awake", "--no-reconnection"])
+    )
+    assert differences([usual], [changed]) == [
+        "client: eio 3, no-reconnection, keep-awake, in the baseline eio 3"
+    ]
+    assert alike(usual) != alike(changed)
+
+
 def test_tags_and_settings_are_conditions(make_run):
     made = workload(make_run, tags=["a"], exclude_tags=["b", "c"], settings={"rate": 2.0, "event": "say"})
     assert conditions_of(made).others["settings"] == "event=say, rate=2.0, tags a, without tags b c"
