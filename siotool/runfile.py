@@ -28,8 +28,8 @@ OpKind = Literal["connect", "phase", "upgrade", "namespace", "ack", "deliver", "
 class GeneratorMachine(msgspec.Struct, frozen=True):
     """A machine on which the load was made, by ``processes`` workers.
 
-    Workers are numbered through all generators, in their order. ``clock_error_s`` is how far its
-    clock may be from that of the first one, in seconds: 0 for the first.
+    Workers are numbered through all generators, in their order. ``clock_error_s`` is how far its clock may be
+    from that of the first one, in seconds: 0 for the first. ``cpu`` is its model, empty where unknown.
     """
 
     host: str
@@ -39,6 +39,7 @@ class GeneratorMachine(msgspec.Struct, frozen=True):
     memory_bytes: Count
     python: str
     clock_error_s: Amount
+    cpu: str = ""
 
 
 class Header(msgspec.Struct, frozen=True, tag_field="kind", tag="header"):
@@ -120,12 +121,11 @@ class Operation(msgspec.Struct, frozen=True):
 class Connections(msgspec.Struct, frozen=True):
     """``open`` and ``users`` at the end of the interval; the rest counted within it.
 
-    ``closed`` are connections that ended by class, ``left`` those that their users ended.
-    ``hung`` counts the attempts that had no answer in time (``timeout``, or ``unanswered`` when
-    the run ended first) by the phase they hung in: tcp, tls, upgrade, open, namespace.
-    ``stayed_away`` counts users that will not come back by themselves, as the official client does not:
-    ``server_disconnect``, ``connect_error`` (a namespace refused them), ``gave_up`` (their tries are used
-    up), ``no_reconnection`` (they are to have none).
+    ``closed`` are connections that ended by class, ``left`` those that their users ended. ``hung`` counts
+    the attempts that had no answer in time (``timeout``, or ``unanswered`` when the run ended first) by the
+    phase they hung in: tcp, tls, upgrade, open, namespace. ``stayed_away`` counts users that will not come
+    back by themselves, as the official client does not: ``server_disconnect``, ``connect_error`` (a namespace
+    refused them), ``gave_up`` (their tries are used up), ``no_reconnection`` (they are to have none).
     """
 
     open: Count = 0

@@ -139,7 +139,7 @@ def profile_of(
         started_at=header.started_at,
         siotool=header.siotool,
         versions=versions_of(lab),
-        machine=MachineFigures(machine.system, machine.cpus, machine.memory_bytes),
+        machine=MachineFigures(machine.system, machine.cpus, machine.memory_bytes, machine.cpu),
         rate_per_s=rate,
         users=USERS,
         seconds=sum(run.intervals[-1].t_s for run in runs),

@@ -18,7 +18,7 @@ from siotool.runs.conditions import RunConditions, alike
 from siotool.runs.measures import RunMeasures
 from siotool.runs.past_run import PastRun
 
-VERSION = 2
+VERSION = 3
 #: "SIOH" in ASCII.
 _APPLICATION = 0x53494F48
 _PATIENCE_S = 30.0

@@ -22,7 +22,10 @@ _OF_CLIENTS = {
     "--reconnection-delay-max": "5s",
     "--randomization-factor": "0.5",
 }
-#: RunConditions that runs of a history must share to be compared when no baseline is named.
+#: Its flags: whether users come back, and whether CPUs may sleep, which changes what a server's work costs.
+_FLAGS_OF_CLIENTS = ("--no-reconnection", "--keep-awake")
+#: RunConditions that runs of a history must share to be compared when no baseline is named. Not the system:
+#: its release changes with every image of a pipeline's machines, and would leave no run to compare with.
 OF_HISTORY = ("settings", "users", "transport", "client", "generator", "server", "faults")
 
 
@@ -43,7 +46,7 @@ def conditions_of(header: Header) -> RunConditions:
         f"{name[2:]} {given}"
         for name, usual in _OF_CLIENTS.items()
         if (given := _given(header.command, name, usual)) != usual
-    ]
+    ] + [flag[2:] for flag in _FLAGS_OF_CLIENTS if flag in header.command]
     return RunConditions(
         scenario=workload.scenario,
         target=f"{url}{target.path} {target.namespace}",
@@ -62,6 +65,7 @@ def conditions_of(header: Header) -> RunConditions:
             )
             if server is not None
             else "not sampled",
+            "system": ", ".join(dict.fromkeys(one.system for one in header.generators)),
             "Python": ", ".join(dict.fromkeys(one.python for one in header.generators)),
             "siotool": header.siotool,
             "libraries": ", ".join(f"{name} {number}" for name, number in sorted(header.libraries.items())),
@@ -138,7 +142,8 @@ def _fault(fault: PlannedFault) -> str:
 
 
 def _machine(one: GeneratorMachine) -> str:
-    return f"{one.system}, {one.cpus} CPUs, {format_size(one.memory_bytes)}, {one.processes} processes"
+    model = f"{one.cpu}, " if one.cpu else ""
+    return f"{model}{one.cpus} CPUs, {format_size(one.memory_bytes)}, {one.processes} processes"
 
 
 def alike(conditions: RunConditions) -> str:

@@ -237,6 +237,26 @@ def test_the_history_is_a_baseline_of_comparable_runs(siotool, run, past):
     assert "compared with nothing" in " ".join(other.stdout.split())
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        pytest.param(
+            {"system": "Linux 6.99"},
+            "Not the same: system: Linux 6.99, in the baseline Linux",
+            id="its system",
+        ),
+        pytest.param({"cpu": "AMD EPYC 7763"}, "compared with nothing", id="its CPU"),
+    ],
+)
+def test_a_machine_whose_system_was_updated_is_still_the_same(siotool, run, past, changed, said):
+    """Trap: with a new image of a pipeline's machines its history had no comparable run, and it passed."""
+    header = json.loads((GOLDEN / "report/echo.jsonl").read_text().splitlines()[0])
+    after = run("after", cost=3.0, generators=[header["generators"][0] | changed])
+    done = siotool("report", after, "--baseline", "history", "--history", past)
+    assert said in " ".join(done.stdout.split())
+    assert done.returncode == (4 if "system" in changed else 0)
+
+
 def test_a_run_of_another_load_finds_no_baseline_and_says_so(siotool, run, past):
     header = json.loads((GOLDEN / "report/echo.jsonl").read_text().splitlines()[0])
     workload = header["workload"] | {"settings": {"rate": 9.0}}
@@ -295,7 +315,7 @@ def test_a_history_of_another_format_is_refused(siotool, past):
     database.close()
     done = siotool("history", "--file", past)
     assert done.returncode == 2
-    assert "has history format 9; this siotool reads 2" in done.stderr
+    assert "has history format 9; this siotool reads 3" in done.stderr
 
 
 def test_a_damaged_row_names_its_run(siotool, past):

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import textwrap
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from junitparser import JUnitXml
@@ -149,6 +151,28 @@ def test_the_gitlab_job_writes_its_results_and_keeps_a_baseline_of_the_main_bran
     assert JUnitXml.fromfile(str(tmp_path / "out/results.xml"))
     assert (tmp_path / "before/run.jsonl").exists() == (done.returncode == 0)
     assert "operations failed" in (tmp_path / "out/summary.md").read_text()
+
+
+@pytest.mark.parametrize("pipeline", ["action", "gitlab"])
+def test_a_branch_is_compared_with_the_run_that_is_kept(pipeline: str, tmp_path: Path) -> None:
+    """Trap: no test had a baseline, and without one a pipeline passes all the same."""
+    script = blocks_of_action()[1] if pipeline == "action" else blocks(GITLAB)[0]
+    branch = {"CI_COMMIT_BRANCH": "feature", "CI_DEFAULT_BRANCH": "main"}
+    given = service(free_port()) | branch | {"BASELINE": "baseline", "ARGS": LOAD}
+
+    def report(out: str) -> dict[str, Any]:
+        done = run(script, tmp_path, **given | {"OUT": out})
+        assert done.returncode in (0, 4, 5), done.stderr  # of two runs that short, one may seem worse
+        found: dict[str, Any] = json.loads((tmp_path / out / "run/report.json").read_text())
+        return found
+
+    first = report("siotool-out")
+    assert first["comparison"] is None
+    (keep,) = re.findall(r"- run: (mkdir .*)", (HOUSE / "docs/ci.md").read_text(encoding="utf-8"))
+    assert run(keep, tmp_path).returncode == 0
+    compared = report("again")["comparison"]
+    assert compared is not None
+    assert (compared["source"], compared["baseline"]) == ("runs", [first["runs"][0]["run"]])
 
 
 @pytest.mark.parametrize("script", [pytest.param(1, id="action"), pytest.param(-1, id="gitlab")])

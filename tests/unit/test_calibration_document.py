@@ -186,3 +186,12 @@ def test_a_suspect_calibration_says_so_first(profile: CalibratedProfile) -> None
     assert "not to be trusted" in document(doubted).headline
     assert document(doubted).tone == "bad"
     assert "a worker had no CPU left (at 9 s)" in shown(doubted)
+
+
+def test_the_machine_is_said_with_the_model_of_its_cpu_where_it_is_known(profile: CalibratedProfile) -> None:
+    assert "on Linux, 2 CPUs, 8.59 GB; siotool" in shown(profile)
+    run = made_run(PHASES)
+    (machine,) = run.header.generators
+    machine = msgspec.structs.replace(machine, cpu="AMD EPYC 7763")
+    run.header = msgspec.structs.replace(run.header, generators=[machine])
+    assert "on Linux, AMD EPYC 7763, 2 CPUs, 8.59 GB; siotool" in shown(calibrate(run, PHASES, 1))

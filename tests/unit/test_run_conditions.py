@@ -55,6 +55,44 @@ def test_what_differs_is_said_and_what_is_the_same_is_not(make_run):
     assert any(one.startswith("libraries: locust 2.47.0, in the baseline locust") for one in said)
 
 
+def on(make_run, **changes):
+    """The conditions of a run on another machine."""
+    found = make_run().header
+    return conditions_of(
+        msgspec.structs.replace(
+            found, generators=[msgspec.structs.replace(one, **changes) for one in found.generators]
+        )
+    )
+
+
+def test_a_machine_with_another_cpu_is_another_machine(make_run):
+    """Two of a pipeline's machines with as many CPUs of other models were the same one."""
+    before, after = on(make_run, cpu="AMD EPYC 7763"), on(make_run, cpu="Intel(R) Xeon(R) 8370C")
+    assert before.others["generator"] == "AMD EPYC 7763, 8 CPUs, 16 GB, 1 processes"
+    (said,) = differences([before], [after])
+    assert said.startswith("generator: Intel(R) Xeon(R) 8370C, 8 CPUs")
+    assert alike(before) != alike(after)
+    assert alike(on(make_run, cpu="AMD EPYC 7763")) == alike(before)
+
+
+def test_another_release_of_the_system_is_said_and_leaves_the_machine_comparable(make_run):
+    """Trap: a new image of a pipeline's machines left its history without any comparable run."""
+    before, after = (on(make_run, system=f"Linux 6.{minor} x86_64") for minor in (8, 11))
+    assert differences([before], [after]) == ["system: Linux 6.11 x86_64, in the baseline Linux 6.8 x86_64"]
+    assert alike(before) == alike(after)
+
+
+def test_flags_that_change_what_users_do_or_what_cpus_cost_are_conditions(make_run):
+    usual, changed = (
+        conditions_of(header(make_run, command=["loadtest", "--eio", "3", *flags]))
+        for flags in ([], ["--keep-awake", "--no-reconnection"])
+    )
+    assert differences([usual], [changed]) == [
+        "client: eio 3, no-reconnection, keep-awake, in the baseline eio 3"
+    ]
+    assert alike(usual) != alike(changed)
+
+
 def test_tags_and_settings_are_conditions(make_run):
     made = workload(make_run, tags=["a"], exclude_tags=["b", "c"], settings={"rate": 2.0, "event": "say"})
     assert conditions_of(made).others["settings"] == "event=say, rate=2.0, tags a, without tags b c"

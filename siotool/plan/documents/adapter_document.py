@@ -6,7 +6,7 @@ from siotool.plan.evidence.adapter_measure import WITHIN
 from siotool.plan.evidence.adapter_profile import AdapterProfile, SideCosts
 from siotool.plan.evidence.calibrated import CostFigure
 from siotool.plan.evidence.fleet_phases import fleet_words
-from siotool.units import format_duration, format_rate, format_share, format_size
+from siotool.units import format_duration, format_rate, format_share
 
 #: Costs that a reader takes along.
 _SHOWN = (("publish", "a publish"), ("receive", "a message from the adapter"), ("delivery", "a delivery"))
@@ -218,12 +218,10 @@ def _phases(profile: AdapterProfile) -> Table:
 
 
 def _method(profile: AdapterProfile) -> list[Sentence]:
-    machine = profile.machine
     versions = ", ".join(f"{name} {version}" for name, version in profile.versions.items())
     return [
         Sentence(
-            f"{versions}; {machine.system}, {machine.cpus} CPUs, {format_size(machine.memory_bytes)}; "
-            f"siotool {profile.siotool}.",
+            f"{versions}; {profile.machine.words}; siotool {profile.siotool}.",
             "note",
         ),
         Sentence(

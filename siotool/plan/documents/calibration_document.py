@@ -178,11 +178,11 @@ def _waking(shape: CurveShape) -> str:
 
 
 def _method(profile: CalibratedProfile) -> list[Sentence]:
-    machine, shape = profile.machine, profile.curve.shape
+    shape = profile.curve.shape
     return [
         Sentence(
-            f"{profile.server} on {machine.system}, {machine.cpus} CPUs, {format_size(machine.memory_bytes)}"
-            f"; siotool {profile.siotool}, scenario {profile.scenario}.",
+            f"{profile.server} on {profile.machine.words}; siotool {profile.siotool}, "
+            f"scenario {profile.scenario}.",
             "note",
         ),
         Sentence(

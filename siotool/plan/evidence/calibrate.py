@@ -104,7 +104,7 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
         scenario=run.header.workload.scenario,
         siotool=run.header.siotool,
         libraries=run.header.libraries,
-        machine=MachineFigures(machine.system, machine.cpus, machine.memory_bytes),
+        machine=MachineFigures(machine.system, machine.cpus, machine.memory_bytes, machine.cpu),
         server=server.source,
         server_cores=server.cores,
         loop_cores=_loop_cores(sound),

@@ -11,6 +11,7 @@ import msgspec
 from siotool.plan.evidence.curve import CostCurve, saturating
 from siotool.plan.evidence.holds import Load
 from siotool.runfile import Pace
+from siotool.units import format_size
 
 FILE_NAME = "profile.json"
 #: Two starts of one server differ by about these shares, which one calibration cannot show: one standard
@@ -107,11 +108,21 @@ class WantedInterval(msgspec.Struct, frozen=True):
 
 
 class MachineFigures(msgspec.Struct, frozen=True):
-    """The machine that the generator, and the server beside it, ran on."""
+    """The machine that the generator, and the server beside it, ran on.
+
+    ``cpu`` is the model of its CPUs, empty where it is not known.
+    """
 
     system: str
     cpus: int
     memory_bytes: int
+    cpu: str = ""
+
+    @property
+    def words(self) -> str:
+        """The machine as a reader is told of it."""
+        model = f"{self.cpu}, " if self.cpu else ""
+        return f"{self.system}, {model}{self.cpus} CPUs, {format_size(self.memory_bytes)}"
 
 
 class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):

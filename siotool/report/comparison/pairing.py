@@ -31,7 +31,8 @@ class PairedMetric(msgspec.Struct, frozen=True):
 
 def same_generator(before: Sequence[RunMeasures], after: Sequence[RunMeasures]) -> bool:
     """Whether the same generator did the same work beside the servers: its CPU tells the machine's speed."""
-    alike = ("generator", "Python", "siotool", "libraries", "client", "transport", "settings", "users")
+    machine = ("generator", "system", "Python", "siotool", "libraries")
+    alike = (*machine, "client", "transport", "settings", "users")
     kinds = {tuple(one.conditions.others.get(name) for name in alike) for one in (*before, *after)}
     parts = [part for one in (*before, *after) for part in one.amounts]
     costs = [part for part in parts if part.kind == "cost"]

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import psutil
 
+from siotool.printable import one_line
 from siotool.runfile import GeneratorMachine
 
 #: Libraries that load is made with.
 _LIBRARIES = ("locust", "picows", "uvloop", "python-socketio", "msgspec", "numpy")
+_CPUS = Path("/proc/cpuinfo")
+#: Characters of a CPU's model that are kept.
+_LONGEST_MODEL = 80
 
 
 def describe(host: str, processes: int) -> GeneratorMachine:
@@ -24,7 +28,20 @@ def describe(host: str, processes: int) -> GeneratorMachine:
         memory_bytes=int(psutil.virtual_memory().total),
         python=platform.python_version(),
         clock_error_s=0.0,
+        cpu=cpu_model(_CPUS),
     )
+
+
+def cpu_model(cpus: Path) -> str:
+    """The model of this machine's CPU, by the kernel's list of them; its kind where the list names none."""
+    found = platform.processor() or platform.machine()
+    with suppress(OSError):
+        for line in cpus.read_text(encoding="utf-8", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name" and value.strip():
+                found = value
+                break
+    return one_line(found, _LONGEST_MODEL)
 
 
 def versions() -> dict[str, str]:
