@@ -144,20 +144,26 @@ def test_a_replica_takes_the_place_of_its_primary(acting: Acting) -> None:
     if not acting.lab.replica:
         return
     assert acting.do("failover redis") == ""
-    config = dict(
-        line.split(" ", 1)
-        for line in (Path(acting.process.running.folder) / "redis-2.conf").read_text().splitlines()
-        if " " in line and not line.startswith("#")
-    )
+    folder = Path(acting.process.running.folder)
+    assert role(folder / "redis-2.conf") == "master"
+    assert acting.answer()[0] == 200
+    assert acting.do("start redis") == ""
+    assert role(folder / "redis.conf") == "slave", "as a second primary it took half of the servers"
+    assert acting.do("restart redis-2") == ""
+    assert role(folder / "redis-2.conf") == "master", "each was the replica of the other"
+
+
+def role(file: Path) -> str:
+    """What a Redis says that it is, which was started with this configuration."""
+    lines = [line for line in file.read_text().splitlines() if " " in line and not line.startswith("#")]
+    config = dict(line.split(" ", 1) for line in lines)
     asked = f"AUTH {config['requirepass']}\r\nROLE\r\n".encode()
     with socket.create_connection(("127.0.0.1", int(config["port"])), 5) as connection:
         connection.sendall(asked)
         answer = b""
         while b"master" not in answer and b"slave" not in answer:
             answer += connection.recv(256)
-    assert b"master" in answer
-    assert acting.answer()[0] == 200
-    assert acting.do("start redis") == ""
+    return "master" if b"master" in answer else "slave"
 
 
 @pytest.mark.parametrize(
