@@ -10,7 +10,7 @@ from siotool.errors import InputError
 from siotool.faults.fault_clock import DueStep
 from siotool.faults.planned_fault import PlannedFault, Step, read_fault
 from siotool.lab.lab import Lab
-from siotool.lab.lab_action import LabAction, inverse, is_action, is_toxic, read_action
+from siotool.lab.lab_action import LabAction, inverse, is_action, is_toxic, means_action, read_action
 from siotool.units import format_duration
 
 #: Words that a shell knows by itself.
@@ -48,7 +48,7 @@ def read_faults(texts: Sequence[str], lab: Lab | None, length_s: float, beside: 
         steps: tuple[Step, ...] = ("do", "undo") if fault.undo else ("do",)
         for step in steps:
             words = fault.words(step)
-            if lab is not None and not _is_command(words):
+            if lab is not None and not _is_command(words, lab):
                 action = read_action(words, lab, where)
                 own = step == "undo" and words == inverse(fault.do) and action.verb == "start"
                 actions[DueStep(number, step)] = msgspec.structs.replace(action, as_needed=own)
@@ -68,7 +68,7 @@ def _completed(fault: PlannedFault, lab: Lab | None, asked: Sequence[PlannedFaul
 
     A later one that does the same ends it, at the latter's time.
     """
-    if fault.undo or lab is None or _is_command(fault.do):
+    if fault.undo or lab is None or _is_command(fault.do, lab):
         return fault
     undo = inverse(fault.do)
     ends = [one.at_s for one in asked if one.at_s > fault.at_s and one.do.split() == undo.split()]
@@ -90,9 +90,11 @@ def _check_times(fault: PlannedFault, where: str, length_s: float) -> None:
         )
 
 
-def _is_command(words: str) -> bool:
-    """Whether words are a shell command on a target that is a lab."""
-    return not is_action(words) and (not _SHELL.isdisjoint(words) or shutil.which(_first(words)) is not None)
+def _is_command(words: str, lab: Lab) -> bool:
+    """Whether words are a shell command on a target that is this lab."""
+    if is_action(words) or means_action(words, lab):
+        return False
+    return not _SHELL.isdisjoint(words) or shutil.which(_first(words)) is not None
 
 
 def _check_command(words: str, where: str) -> None:

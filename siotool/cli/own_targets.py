@@ -107,4 +107,5 @@ def _sampled(member: LabMember) -> AskedServer:
         pids=(member.pid,),
         metrics=(member.metrics_url,) if member.metrics_url else (),
         beside=member.role != "server",
+        cores=member.cores,
     )

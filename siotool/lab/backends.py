@@ -120,7 +120,7 @@ def _postgres(folder: Path, data: Path, port: int, *, keeps: bool) -> Backend:
     done = subprocess.run(
         [
             *(str(place / "initdb"), "--pgdata", str(kept), "--username=postgres", f"--pwfile={secret}"),
-            *("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"),
+            *("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync"),
         ],
         cwd=data,
         capture_output=True,

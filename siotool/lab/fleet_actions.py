@@ -60,8 +60,9 @@ class FleetActions:
             case "reload":
                 yield from self._reload()
             case "failover":
-                self._kill(action.parts[:1])
-                self._fleet.promote(action.parts[1])
+                old, new = action.parts
+                self._kill([old])
+                self._fleet.promote(new, old)
                 yield
             case _:
                 self._change_connections(action)

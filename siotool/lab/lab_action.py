@@ -59,6 +59,8 @@ _INVERSE: dict[str, Verb] = {
     "throttle": "unthrottle",
     "drain": "start",
 }
+#: Words for several parts, or for what a lab has of a kind.
+_ALL_OF = ("servers", "nodes", "balancer", "backend")
 #: Time over which a server that is drained closes its connections.
 _DRAIN_S = 5.0
 _LONGEST_DRAIN_S = 600.0
@@ -92,6 +94,20 @@ def is_action(text: str) -> bool:
     """Whether words are meant as an action of a lab: their first one is, and no path or option follows."""
     first, _, rest = text.strip().partition(" ")
     return first in _VERBS and re.fullmatch(r"[A-Za-z][\w-]*(\s+[\w%.-]+(/s)?)*", rest.strip()) is not None
+
+
+def means_action(text: str, lab: Lab) -> bool:
+    """Whether words are meant as an action of this lab, also wrongly written: a verb, then one of its parts.
+
+    ``kill server-1,server-2`` is one, and ``kill`` alone; ``kill -STOP 123`` and ``timeout 5 redis-cli ping``
+    are commands.
+    """
+    first, *rest = text.split()
+    if not rest:
+        return first == "kill"
+    word = next((word for word in rest if not word.startswith("-")), "")
+    names = "|".join(map(re.escape, (*_ALL_OF, *parts_of(lab))))
+    return first in _VERBS and re.match(rf"(server|node)-?[\d{{]|({names})(?![\w./-])", word) is not None
 
 
 def is_toxic(text: str) -> bool:

@@ -13,6 +13,7 @@ import msgspec
 
 from siotool.errors import TargetError
 from siotool.lab.lab_program import LabProgram
+from siotool.lab.running_lab import LabMember
 from siotool.lab.tools import path_of
 from siotool.yaml_template import filled
 
@@ -35,10 +36,7 @@ class RedisPair(msgspec.Struct, frozen=True):
 
 def redis_alone(folder: Path, port: int, password: str, name: str = PRIMARY, primary: int = 0) -> LabProgram:
     """Write the configuration of a Redis, a replica of that on the port ``primary``; return its program."""
-    file = f"{name}.conf"
-    given = {"file": file, "port": port, "password": password, "primary": primary}
-    written = filled("siotool.lab", "redis.conf", {}, **given)
-    (folder / file).write_text(written, encoding="utf-8")
+    file = _write_redis(folder, port, password, name, primary)
     command = [path_of("redis-server"), file]
     return LabProgram(name=name, role="backend", command=command, folder=folder, port=port)
 
@@ -59,8 +57,26 @@ def redis_pair(folder: Path, ports: Sequence[int]) -> RedisPair:
     )
 
 
-def promote(port: int, password: str) -> None:
-    """Make a replica primary. Raises TargetError when it does not answer so."""
+def promote(folder: Path, password: str, new: LabMember, old: LabMember) -> None:
+    """Make a replica primary, and what was primary its replica from its next start on.
+
+    Raises TargetError when the replica does not answer so.
+    """
+    _make_primary(new.port, password)
+    # as they were written, both would be primary, or each the replica of the other
+    _write_redis(folder, new.port, password, new.name, 0)
+    _write_redis(folder, old.port, password, old.name, new.port)
+
+
+def _write_redis(folder: Path, port: int, password: str, name: str, primary: int) -> str:
+    file = f"{name}.conf"
+    given = {"file": file, "port": port, "password": password, "primary": primary}
+    written = filled("siotool.lab", "redis.conf", {}, **given)
+    (folder / file).write_text(written, encoding="utf-8")
+    return file
+
+
+def _make_primary(port: int, password: str) -> None:
     asked = f"AUTH {password}\r\nREPLICAOF NO ONE\r\n".encode()
     try:
         with socket.create_connection(("127.0.0.1", port), _PATIENCE_S) as connection:

@@ -163,9 +163,12 @@ class RunningFleet:
         self._out -= found
         return bool(found)
 
-    def promote(self, name: str) -> None:
-        """A replica becomes primary. Raises TargetError."""
-        promote(self._parts[name].member.port, self._password)
+    def promote(self, new: str, old: str) -> None:
+        """A replica becomes primary, and once it is started again, the old primary its replica.
+
+        Raises TargetError.
+        """
+        promote(self._folder, self._password, self._parts[new].member, self._parts[old].member)
 
     def write_balancer(self) -> None:
         """Write the balancer's configuration, without the servers that were taken out."""

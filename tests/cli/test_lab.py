@@ -1,6 +1,7 @@
 """``siotool lab`` as it is typed: what the doctor says, and what is refused before anything starts."""
 
 import json
+import socket
 from pathlib import Path
 
 import jsonschema
@@ -83,6 +84,34 @@ def test_a_lab_that_cannot_be_is_refused_before_anything_is_written(command, tex
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert said in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "chat.toml"]
+
+
+@pytest.mark.parametrize("command", [("lab", "up", "chat.toml"), ("loadtest", "lab:chat.toml")], ids=" ".join)
+def test_a_port_that_is_held_is_refused_before_anything_is_written(command, siotool, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        (tmp_path / "chat.toml").write_text(f'[lab]\nruntime = "python"\nport = {port}\n')
+        done = siotool(*command, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert f"port {port} of 127.0.0.1 cannot be used" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["chat.toml"]
+
+
+@pytest.mark.parametrize(
+    ("do", "said"),
+    [
+        ("kill", "names no part of the lab"),
+        ("kill mongo", "the lab has no mongo"),
+        ("kill server-1,server-2", "the lab has no server-1,server-2"),
+    ],
+)
+def test_a_fault_that_a_lab_cannot_take_is_refused_before_anything_is_written(do, said, siotool, tmp_path):
+    fault = f'[[fault]]\nat = "1s"\ndo = "{do}"\n'
+    (tmp_path / "chat.toml").write_text(f'[lab]\nruntime = "python"\nservers = 2\n{fault}')
+    done = siotool("loadtest", "lab:chat.toml", "--run-time", "5s", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert said in " ".join(done.stderr.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["chat.toml"]
 
 
 @pytest.mark.parametrize(

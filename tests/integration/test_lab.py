@@ -164,6 +164,9 @@ def test_every_process_is_sampled_under_its_name(
     assert [one["name"] for one in servers] == ["server-1", "server-2"]
     for one in report["servers"]:
         assert one["rss_bytes_max"] > 1e6, one["name"]
+    for header in runs[name].run.header.servers:
+        if header.name in ("nginx", "redis", "primary"):
+            assert header.cores <= 1, "nginx has a master beside its one worker"
     for one in servers:
         assert one["connections_how"] == "as the server counts"
         assert one["loop_utilization_mean"] > 0

@@ -4,7 +4,7 @@ import json
 import signal
 import socket
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -12,6 +12,7 @@ from urllib.error import HTTPError
 import psutil
 import pytest
 
+from siotool.errors import TargetError
 from siotool.lab.keeper_lines import AskedAction, DoneAction, EndedProgram
 from siotool.lab.lab import Lab
 from siotool.lab.lab_action import read_action
@@ -143,20 +144,46 @@ def test_a_replica_takes_the_place_of_its_primary(acting: Acting) -> None:
     if not acting.lab.replica:
         return
     assert acting.do("failover redis") == ""
-    config = dict(
-        line.split(" ", 1)
-        for line in (Path(acting.process.running.folder) / "redis-2.conf").read_text().splitlines()
-        if " " in line and not line.startswith("#")
-    )
+    folder = Path(acting.process.running.folder)
+    assert role(folder / "redis-2.conf") == "master"
+    assert acting.answer()[0] == 200
+    assert acting.do("start redis") == ""
+    assert role(folder / "redis.conf") == "slave", "as a second primary it took half of the servers"
+    assert acting.do("restart redis-2") == ""
+    assert role(folder / "redis-2.conf") == "master", "each was the replica of the other"
+
+
+def role(file: Path) -> str:
+    """What a Redis says that it is, which was started with this configuration."""
+    lines = [line for line in file.read_text().splitlines() if " " in line and not line.startswith("#")]
+    config = dict(line.split(" ", 1) for line in lines)
     asked = f"AUTH {config['requirepass']}\r\nROLE\r\n".encode()
     with socket.create_connection(("127.0.0.1", int(config["port"])), 5) as connection:
         connection.sendall(asked)
         answer = b""
         while b"master" not in answer and b"slave" not in answer:
             answer += connection.recv(256)
-    assert b"master" in answer
-    assert acting.answer()[0] == 200
-    assert acting.do("start redis") == ""
+    return "master" if b"master" in answer else "slave"
+
+
+@pytest.mark.parametrize(
+    "act", ["stop server-1", "stop servers", "stop backend balancer", "throttle servers to 1%"]
+)
+def test_stopped_parts_end_although_the_keeper_of_the_lab_was_killed(
+    act: str, lab_programs: None, tmp_path: Path, alive: Callable[[int], bool], until: Callable[..., Any]
+) -> None:
+    """The kernel's signal to end waits until a stopped process goes on: they lived for ever."""
+    with LabProcess(LABS["nginx"], tmp_path) as process:
+        one = Acting(LABS["nginx"], process)
+        assert one.do(act) == ""
+        (keeper,) = (found for found in psutil.Process().children() if str(tmp_path) in found.cmdline())
+        parts = [found.pid for found in keeper.children(recursive=True)]
+        assert len(parts) > len(one.pids), "nginx has a worker"
+        keeper.send_signal(signal.SIGKILL)
+        keeper.wait(10)
+        with pytest.raises(TargetError, match="the lab has ended"):
+            one.end()
+    until(lambda: not [pid for pid in parts if alive(pid)], what="every process of the lab ends")
 
 
 def test_a_balancer_reads_its_configuration_again(acting: Acting) -> None:

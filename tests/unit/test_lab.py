@@ -299,6 +299,25 @@ def test_one_program_carries_and_keeps_where_it_can(lab, names, new_enough, tmp_
         assert "4002" in " ".join(found.store.program.command)
 
 
+def test_an_older_initdb_makes_the_cluster_of_databases(tmp_path, monkeypatch):
+    """The option --no-instructions is of PostgreSQL 14: before it a lab did not start."""
+    old = tmp_path / "initdb"
+    known = "--pgdata|--username=*|--pwfile=*|--auth=*|--encoding=*|--no-locale|--no-sync|/*"
+    old.write_text(
+        f"""#!/bin/sh
+for word; do
+  case "$word" in {known}) ;; *) echo "unrecognized option $word" >&2; exit 1 ;; esac
+done
+mkdir "$2"
+"""
+    )
+    old.chmod(0o755)
+    monkeypatch.setattr(backends, "postgres_folder", lambda: tmp_path)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    found = backends.backends_of(Lab(adapter="postgres"), tmp_path, tmp_path, (4001, 4002))
+    assert found.adapter.program.port == 4001
+
+
 @pytest.mark.parametrize("keeps", [True, False])
 def test_a_store_is_as_durable_as_in_service_and_what_carries_is_not(keeps):
     written = filled("siotool.lab", "postgresql.conf", {}, port=1, connections=2, keeps=keeps)

@@ -209,6 +209,41 @@ def test_what_another_fault_ended_before_is_undone_at_the_end_of_the_run():
     assert asked.actions[DueStep(1, "undo")] == LabAction(verb="start", parts=("server-1",), as_needed=True)
 
 
+@pytest.mark.parametrize(
+    ("do", "said"),
+    [
+        ("kill server-1,server-2", "the lab has no server-1,server-2 | it has server-1, server-2, server-3"),
+        ("kill node-1,node-2", "the lab has no node-1,node-2"),
+        ("kill server-{1,2}", "the lab has no server-{1,2}"),
+        ("kill servers,redis", "the lab has no servers,redis"),
+        ("kill balancer;", "the lab has no balancer;"),
+        ("kill -9 server-1", "names no part of the lab"),
+        ("kill", "names no part of the lab"),
+        ("kill redis, nginx", "the lab has no redis,"),
+    ],
+)
+def test_an_action_that_is_written_wrongly_is_no_command_of_the_shell(do, said):
+    """The shell has a kill of its own: it failed when the fault was made, in the middle of the run."""
+    assert said in refusal(f"at=1s do={do}")
+    assert said in refusal(f"at=1s for=1s do=true undo={do}")
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        "kill -STOP 123",
+        "kill -9 $(cat nginx.pid)",
+        "kill $(pidof redis-server)",
+        "timeout 5 redis-cli ping",
+        "timeout 5 nginx -t",
+        "echo server-1,server-2",
+    ],
+)
+def test_commands_of_the_shell_are_commands_on_a_lab_too(do):
+    asked = read_faults([f"at=1s do={do}"], JOINED, RUN_S, ())
+    assert (asked.actions, asked.faults[0].do, asked.faults[0].undo) == ({}, do, "")
+
+
 def test_on_other_targets_faults_are_commands():
     asked = read_faults(["at=1s for=1s do=kill -STOP 1 undo=kill -CONT 1"], None, RUN_S, ())
     assert asked.actions == {}

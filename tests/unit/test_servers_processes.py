@@ -1,15 +1,19 @@
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
 
+from siotool.cli import own_targets
+from siotool.client.choices import TlsOptions
 from siotool.errors import InputError
+from siotool.lab.running_lab import LabMember
 from siotool.measured_servers import MeasuredServer
 from siotool.swarm.servers import processes
 from siotool.swarm.servers.asked_server import AskedServer, AskedServers
-from siotool.swarm.servers.opened_servers import check_here
+from siotool.swarm.servers.opened_servers import check_here, open_servers
 from siotool.swarm.servers.processes import Processes, Spent, cpu_between
 from siotool.swarm.servers.sampled_server import SampledServer, Sampler
 from siotool.swarm.servers.server_samples import ServerSamples
@@ -224,6 +228,25 @@ def test_a_server_fills_no_more_than_the_cores_it_may_run_on(server, groups):
     server.do("child")
     os.sched_setaffinity(server.process.pid, {min(os.sched_getaffinity(0))})
     assert server.watch().cores == 1.0
+
+
+@pytest.mark.parametrize(("quota", "all_cores"), [("25000 100000\n", 0.25), ("max 100000\n", None)])
+def test_a_program_of_a_lab_fills_the_cores_that_it_says(server, groups, quota, all_cores):
+    """A full nginx was at half of its limit: its master counted as a core, beside its worker."""
+    groups[f"/proc/{server.process.pid}/cgroup"] = "0::/service\n"
+    groups["/sys/fs/cgroup/service/cpu.max"] = quota
+    server.do("child")
+    found = {}
+    for name in ("nginx", "haproxy", "redis", "server-1"):
+        member = LabMember(name, "backend", server.process.pid, 1, "", [], "")
+        asked = AskedServers(servers=(own_targets._sampled(member),))
+        with ExitStack() as stack:
+            samples, _ = open_servers(asked, TlsOptions(), "/socket.io", stack)
+            (described,) = samples.described
+        found[name] = described.cores
+    here = float(len(os.sched_getaffinity(0)))
+    each = all_cores or min(2.0, here)
+    assert found == {"nginx": all_cores or 1.0, "haproxy": all_cores or here, "redis": each, "server-1": each}
 
 
 def test_it_says_what_it_watches(server, groups):

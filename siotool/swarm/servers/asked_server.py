@@ -9,6 +9,7 @@ class AskedServer(msgspec.Struct, frozen=True):
     ``pids`` are processes on this machine, sampled with their children. ``cgroup`` is the path of a control
     group, or the id of a process in it. ``metrics`` are URLs of Prometheus text, ``admin`` the URL of an
     admin namespace; both may hold secrets. ``beside``: it holds no clients, as a balancer or a backend.
+    ``cores`` is how many it can fill at most, None for one for each process.
     """
 
     name: str
@@ -17,6 +18,7 @@ class AskedServer(msgspec.Struct, frozen=True):
     metrics: tuple[str, ...] = ()
     admin: str = ""
     beside: bool = False
+    cores: float | None = None
 
 
 class AskedServers(msgspec.Struct, frozen=True):

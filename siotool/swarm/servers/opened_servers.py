@@ -49,7 +49,7 @@ def _rooted(asked: AskedServers) -> frozenset[int]:
 
 def _here(one: AskedServer, rooted: frozenset[int]) -> tuple[Processes | None, ControlGroup | None]:
     """What of a server is on this machine. Raises InputError, also where siotool itself is a part of it."""
-    processes = Processes(one.pids, rooted) if one.pids else None
+    processes = Processes(one.pids, rooted, one.cores) if one.pids else None
     group = ControlGroup(one.cgroup, ROOT, PROCESSES) if one.cgroup else None
     for source in (processes, group):
         if source is not None:

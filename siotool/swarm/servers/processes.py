@@ -49,13 +49,17 @@ class Processes:
     local = True
     early_s = EARLY_S
 
-    def __init__(self, pids: Sequence[int], rooted: Collection[int] = ()) -> None:
+    def __init__(
+        self, pids: Sequence[int], rooted: Collection[int] = (), most_cores: float | None = None
+    ) -> None:
         """Raises InputError when there is no such process or it may not be read.
 
         ``rooted`` are processes that are sampled with their descendants, here or elsewhere: a worker that is
-        a server of its own is no part of its primary.
+        a server of its own is no part of its primary. ``most_cores`` is how many cores they can fill where
+        that is not one each.
         """
         self._pids = tuple(pids)
+        self._most_cores = most_cores
         self._elsewhere = frozenset(rooted) - set(pids)
         self._roots: list[psutil.Process] = []
         self._spent: dict[psutil.Process, Spent] = {}
@@ -110,13 +114,14 @@ class Processes:
 
     @property
     def cores(self) -> float:
-        """How many cores they can fill: one each, and no more than their quota and affinity allow."""
+        """How many cores they can fill: ``most_cores``, or one each, as far as quota and affinity allow."""
+        most = self._most_cores or float(len(self._spent))
         quota = cgroup_quota(read_text, str(self._pids[0]))
         try:
             cpus = len(self._roots[0].cpu_affinity())
         except (AttributeError, psutil.Error):
-            cpus = os.cpu_count() or len(self._spent)
-        return min(float(len(self._spent)), float(cpus), quota if quota is not None else math.inf)
+            cpus = os.cpu_count() or 1
+        return min(most, float(cpus), quota if quota is not None else math.inf)
 
     @property
     def files_limit(self) -> int | None:
