@@ -165,10 +165,16 @@ function documentStore(database) {
 async function couchDatabase(url) {
   const place = `${url}/messages`;
   const ask = async (method, path, body) => {
-    const response = await fetch(place + path, {
+    const asked = {
       method,
       headers: { "content-type": "application/json" },
       ...(body !== undefined && { body: JSON.stringify(body) }),
+    };
+    // a server that was held up may use a connection that the store has closed meanwhile: what only reads is
+    // asked once more, as browsers do
+    const response = await fetch(place + path, asked).catch((error) => {
+      if (method !== "GET") throw error;
+      return fetch(place + path, asked);
     });
     const answer = await response.json();
     if (!response.ok) throw new Error(`store: ${response.status} ${answer.error}: ${answer.reason}`);
