@@ -23,6 +23,7 @@ from siotool.plan.inputs import compose
 from siotool.plan.inputs.figure import Figure, Inputs
 from siotool.plan.inputs.provenance import Provenance
 from siotool.report.capacity_estimate import CapacityEstimate
+from siotool.report.capacity_figures import capacity_of
 from siotool.report.contents import Bandwidth
 from siotool.report.cost_figures import CostFigures
 from siotool.runfile import Run
@@ -87,9 +88,19 @@ def learnt_from(
     search = searched(runs)
     if isinstance(search, str):
         return msgspec.structs.replace(found, how=f"{found.how}; {search}" if search else found.how)
-    bound = f"the search found no load that failed: {search.sentence}" if search.at_least else ""
-    how = f"the capacity that was searched for, {search.sentence}: exact within its interval"
+    bound = f"the search found no load that failed: {search.sentence}" if search.at_least else _beside(runs)
+    exact = "" if bound else ": exact within its interval"
+    how = f"the capacity that was searched for, {search.sentence}{exact}"
     return msgspec.structs.replace(found, how=how, capacity=search.estimate, searched=search, bound=bound)
+
+
+def _beside(runs: Sequence[Run]) -> str:
+    """What ran out beside the servers in a search for the capacity, as a balancer; empty: nothing did."""
+    found = capacity_of(runs)
+    limit = found.limited_by.removeprefix("server: ") if found is not None else ""
+    names = {one.name for run in runs for one in run.header.servers if one.beside}
+    there = limit.partition("'s ")[0] in names
+    return f"{limit} ran out, beside the servers: they can carry more" if there else ""
 
 
 def _by_profile(found: Learnt, calibrated: CalibratedProfile, runs: Sequence[Run], planned: Inputs) -> Learnt:

@@ -148,7 +148,8 @@ def _check(path: Path, database: sqlite3.Connection, *, write: bool) -> None:
     elif version != VERSION:
         raise InputError(
             f"{path} has history format {version}; this siotool reads {VERSION}",
-            "read it with the siotool that wrote it, or begin another with siotool history add",
+            f"move it away (mv {path} {path}.{version}): the next run begins another; or read it with the "
+            "siotool that wrote it",
         )
 
 

@@ -60,7 +60,8 @@ class FleetActions:
             case "reload":
                 yield from self._reload()
             case "failover":
-                old, new = action.parts
+                old, new = self._fleet.in_roles(action.parts)
+                self._check_run([new])  # before the only one that is left is killed
                 self._kill([old])
                 self._fleet.promote(new, old)
                 yield

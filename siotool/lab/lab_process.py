@@ -67,11 +67,18 @@ class LabProcess:
         Waits so long for the first. Raises TargetError when the keeper has ended.
         """
         lines = self._child.more_lines(within_s)
-        found: list[KeeperLine] = [msgspec.json.decode(line, type=KeeperLine) for line in lines]
+        ended = self._child.ended
+        found: list[KeeperLine] = []
+        for line in lines:
+            try:
+                found.append(msgspec.json.decode(line, type=KeeperLine))
+            except msgspec.DecodeError:
+                if not ended:  # its last words are those of an error
+                    raise
         for one in found:
             if isinstance(one, DoneAction):
                 self._know(one.moved)
-        if self._child.ended:
+        if ended:
             self._let_go()
             why = self._child.said()[-_SAID:]
             raise TargetError(

@@ -62,7 +62,7 @@ def promote(folder: Path, password: str, new: LabMember, old: LabMember) -> None
 
     Raises TargetError when the replica does not answer so.
     """
-    _make_primary(new.port, password)
+    _make_primary(new, password)
     # as they were written, both would be primary, or each the replica of the other
     _write_redis(folder, new.port, password, new.name, 0)
     _write_redis(folder, old.port, password, old.name, new.port)
@@ -76,15 +76,15 @@ def _write_redis(folder: Path, port: int, password: str, name: str, primary: int
     return file
 
 
-def _make_primary(port: int, password: str) -> None:
+def _make_primary(new: LabMember, password: str) -> None:
     asked = f"AUTH {password}\r\nREPLICAOF NO ONE\r\n".encode()
     try:
-        with socket.create_connection(("127.0.0.1", port), _PATIENCE_S) as connection:
+        with socket.create_connection(("127.0.0.1", new.port), _PATIENCE_S) as connection:
             connection.sendall(asked)
             answer = b""
             while answer.count(b"\r\n") < 2 and (part := connection.recv(256)):
                 answer += part
     except OSError as error:
-        raise TargetError(f"{REPLICA} does not answer: {error}") from error
+        raise TargetError(f"{new.name} does not answer: {error}") from error
     if answer.count(b"+OK") < 2:
-        raise TargetError(f"{REPLICA} does not become primary: {answer.decode(errors='replace').strip()}")
+        raise TargetError(f"{new.name} does not become primary: {answer.decode(errors='replace').strip()}")

@@ -32,6 +32,8 @@ class RunningFleet:
 
     def __init__(self, lab: Lab, folder: Path, data: Path) -> None:
         self._lab = lab
+        #: The Redis of a pair that has become primary; empty before any failover.
+        self._promoted = ""
         self._folder = folder
         self._data = data
         self._programs: list[list[ProgramPart]] = []
@@ -169,6 +171,11 @@ class RunningFleet:
         Raises TargetError.
         """
         promote(self._folder, self._password, self._parts[new].member, self._parts[old].member)
+        self._promoted = new
+
+    def in_roles(self, pair: Sequence[str]) -> list[str]:
+        """The primary of a pair of Redis, and its replica: after a failover they have changed places."""
+        return sorted(pair, key=lambda name: name != self._promoted) if self._promoted else list(pair)
 
     def write_balancer(self) -> None:
         """Write the balancer's configuration, without the servers that were taken out."""

@@ -10,6 +10,9 @@ from siotool.runfile import Run
 from siotool.runs.held_share import NONE_HELD, HeldShare, files_show, held_share
 from siotool.runs.seconds import Seconds, seconds_of, server_columns
 
+#: With fewer connections for each server, one may have none by chance.
+_ENOUGH_EACH = 10
+
 
 def names_of(runs: Sequence[Run]) -> list[str]:
     """Return the names of all servers that the runs sampled, in their order."""
@@ -38,10 +41,12 @@ def holding_none(run: Run) -> list[str]:
     """Return the names of those of a run's several servers that held none of its connections.
 
     Such a process is no server of the target, or nobody was sent to it. Less than a tenth of an even share is
-    none. Where nothing shows what a server held, it is not named.
+    none. Where nothing shows what a server held, it is not named; nor is one that a fault may have emptied,
+    as clients do not go back by themselves, or that may have got none by chance.
     """
     servers = [server.name for server in run.header.servers if not server.beside]
-    if len(servers) < 2:
+    peak = max((interval.connections.open for interval in run.intervals), default=0)
+    if len(servers) < 2 or run.header.faults or peak < _ENOUGH_EACH * len(servers):
         return []
     seconds = seconds_of([run])
     by_files = files_show([run])

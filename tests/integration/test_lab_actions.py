@@ -158,6 +158,11 @@ def test_a_replica_takes_the_place_of_its_primary(acting: Acting) -> None:
     assert role(folder / "redis.conf") == "slave", "as a second primary it took half of the servers"
     assert acting.do("restart redis-2") == ""
     assert role(folder / "redis-2.conf") == "master", "each was the replica of the other"
+    assert acting.do("failover redis") == ""
+    assert role(folder / "redis.conf") == "master", "the second failover killed the replica"
+    assert acting.do("failover redis") == "redis-2 does not run", "else none would be left"
+    assert acting.do("start redis-2") == ""
+    assert acting.answer()[0] == 200
 
 
 def role(file: Path) -> str:

@@ -131,6 +131,16 @@ def test_a_capacity_that_was_searched_for_counts_before_all_else(make_run, repor
     assert "exact within its interval" in sizing.servers_measured_how
 
 
+def test_the_servers_of_a_search_that_ended_at_the_balancer_are_a_bound(make_run, reported):
+    """They could carry more, and the count was said to be exact."""
+    run = searched_run(make_run, limited_by="server: nginx's core")
+    balancer = msgspec.structs.replace(run.header.servers[0], name="nginx", beside=True)
+    run.header = msgspec.structs.replace(run.header, servers=[*run.header.servers, balancer])
+    sizing = reported(run, SERVICE).sizing
+    assert "nginx's core ran out, beside the servers" in sizing.bound
+    assert "exact within its interval" not in sizing.servers_measured_how
+
+
 def test_the_servers_of_a_search_that_found_no_end_are_a_bound(make_run, reported):
     run = searched_run(make_run, value=None, high=None, limited_by="generator")
     sizing = reported(run, SERVICE).sizing

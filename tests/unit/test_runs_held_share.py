@@ -7,6 +7,7 @@ import pytest
 
 from siotool.cli.counts import Counting
 from siotool.errors import InputError
+from siotool.faults.planned_fault import PlannedFault
 from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.plan.evidence.observe import observe
 from siotool.report.join import summarize
@@ -102,6 +103,20 @@ def test_a_process_that_holds_nothing_is_no_server_among_several(fleet: Any) -> 
     assert found.how.startswith("server-2 held none of the connections: leave it out")
     with pytest.raises(InputError, match="server-2 held none of the connections"):
         observe([run], ["yes"])
+
+
+def test_a_server_that_a_fault_has_emptied_is_still_a_server(fleet: Any) -> None:
+    """Clients do not go back by themselves: its run was refused as evidence."""
+    run = fleet({"server-1": 1.0, "server-2": 0.0})
+    faults = [PlannedFault(5.0, "kill server-2")]
+    header = msgspec.structs.replace(run.header, faults=faults)
+    assert count_servers([msgspec.structs.replace(run, header=header)]).number == 2
+
+
+def test_a_server_that_few_connections_missed_by_chance_is_still_a_server(fleet: Any) -> None:
+    run = fleet({f"server-{number}": float(number == 1) for number in range(1, 31)})
+    assert max(one.connections.open for one in run.intervals) < 300
+    assert count_servers([run]).number == 30
 
 
 def test_a_small_part_is_not_nothing(fleet: Any) -> None:

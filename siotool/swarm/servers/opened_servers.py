@@ -183,7 +183,7 @@ def _described(
         name=one.name,
         pids=list(one.pids),
         source=", ".join(source.what for source in sources),
-        cores=asked.cores or can_fill,
+        cores=can_fill if one.beside else asked.cores or can_fill,
         memory_bytes=(group.memory_limit if group else None) or memory,
         files_limit=processes.files_limit if processes else min(limits, default=None),
         host=host,
