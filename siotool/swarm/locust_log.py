@@ -43,3 +43,9 @@ def is_wrong(record: logging.LogRecord) -> bool:
     ended = bool(users) and all(getattr(one, "dead", False) for one in users)
     text = str(record.msg)
     return not ((ended and text.startswith(_ENDED_MEANWHILE)) or text.startswith(_FAST))
+
+
+def is_no_interrupt(record: logging.LogRecord) -> bool:
+    """Whether a message is no traceback of a Ctrl-C that fell into one of Locust's greenlets."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or not issubclass(kind, KeyboardInterrupt)

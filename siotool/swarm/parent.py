@@ -3,6 +3,7 @@
 Imported only after nothing else has opened ssl: Locust patches it for gevent.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -75,9 +76,10 @@ def run(
     Raises TargetError before anything is written when the target does not answer,
     OutputError when the folder cannot be written, GeneratorError when no worker comes up.
     """
-    # gevent shall not print a Ctrl-C that comes before the run has its own handlers
+    # gevent and Locust shall not print a Ctrl-C that comes before the run has its own handlers
     hub: Any = gevent.get_hub()
     hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)
+    logging.getLogger("locust.runners").addFilter(locust_log.is_no_interrupt)
     if config.web_port is not None:
         config = msgspec.structs.replace(config, web_port=locust_output.free_web_port(config.web_port))
     check_here(config.servers)  # before the target is asked for anything

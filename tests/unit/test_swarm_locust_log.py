@@ -29,3 +29,16 @@ def test_an_error_that_is_none_is_not_shown(message: str, dead: bool, shown: boo
 def test_messages_without_arguments_are_shown() -> None:
     record = logging.LogRecord("locust.runners", logging.ERROR, "", 1, STOPPING, None, None)
     assert locust_log.is_wrong(record)
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"), [(KeyboardInterrupt(), False), (ValueError("x"), True), (None, True)], ids=repr
+)
+def test_a_ctrl_c_in_one_of_locusts_greenlets_is_not_printed(
+    error: BaseException | None, shown: bool
+) -> None:
+    """It ended the run in order, below a traceback."""
+    raised = None if error is None else (type(error), error, None)
+    text = "Unhandled exception in greenlet: %s"
+    record = logging.LogRecord("locust.runners", logging.CRITICAL, "", 1, text, ("<Greenlet>",), raised)
+    assert locust_log.is_no_interrupt(record) is shown
