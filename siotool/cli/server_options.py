@@ -67,8 +67,6 @@ def read(
     for option, value in (("--server-cores", cores), ("--server-bandwidth", bandwidth)):
         if value is not None and not (servers or admins or embedded):
             raise InputError(f"{option} has no server", "name one with --server-pid or --server")
-    if names and not (pages or own_pages or embedded):
-        raise InputError("--metric names what stands on no page", "give the page with --server-metrics URL")
     link = None if bandwidth is None else units.parse_byte_rate(bandwidth, "--server-bandwidth")
     if link is not None and not link > 0:
         raise InputError(f"--server-bandwidth {bandwidth}: expected more than 0")

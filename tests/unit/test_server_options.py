@@ -86,7 +86,6 @@ def test_an_admin_ui_without_a_name_is_of_all_servers() -> None:
         pytest.param({"admin": [PAGE, OTHER]}, "2 times without a name", id="two admin UIs"),
         pytest.param({"admin": [f"a={PAGE}", f"a={OTHER}"]}, "twice for a", id="two of one server"),
         pytest.param({"cores": 2.0}, "--server-cores has no server", id="cores of nothing"),
-        pytest.param({"pids": [7], "names": ["cpu=x"]}, "stands on no page", id="metrics of no page"),
         pytest.param({"bandwidth": "1Gbit/s"}, "--server-bandwidth has no server", id="bandwidth of nothing"),
         pytest.param({"pids": [7], "bandwidth": "fast"}, "--server-bandwidth", id="no bandwidth"),
         pytest.param({"pids": [7], "bandwidth": "0bit/s"}, "expected more than 0", id="none at all"),

@@ -400,6 +400,15 @@ def test_cpu_of_processes_that_come_and_go_is_counted_once(before, after, unsett
     assert cpu_between(before, after, unsettled) == (used, left)
 
 
+def test_the_cores_of_servers_are_not_those_of_what_stands_beside_them(server):
+    """--server-cores 2 of a lab made a full nginx half full."""
+    pids = (server.process.pid,)
+    asked = AskedServers((AskedServer("nginx", pids=pids, beside=True, cores=1.0),), cores=2.0)
+    with ExitStack() as stack:
+        samples, _ = open_servers(asked, TlsOptions(), "/socket.io", stack)
+        assert [one.cores for one in samples.described] == [1.0]
+
+
 def test_a_process_tree_that_holds_siotool_itself_is_no_server(server):
     """The shell that both were started from was taken for the server, with the generator's CPU in it."""
     check_here(AskedServers((AskedServer("a", pids=(server.process.pid,)),)))
