@@ -21,7 +21,12 @@ from siotool.calibration.phase import Kind, Phase, TransportWord
 #: the level before the heaviest, so that this one does not overload the server.
 LEVELS = (0.6, 0.08, 0.3, 0.85)
 #: Seconds of a phase, and those of them in which it settles.
-PHASE_S, SETTLE_S, PILOT_S, CROWD_S = 5.0, 1.0, 3.0, 8.0
+PHASE_S, SETTLE_S, PILOT_S = 5.0, 1.0, 3.0
+#: Seconds between two pings of a connection, as Engine.IO's servers have them if nobody says otherwise. Users
+#: that connect together are pinged together: fewer seconds than this show too many of the pings, or too few.
+PING_S = 25.0
+#: Seconds in which the users of the first phase connect.
+CROWD_SETTLE_S = 6.0
 #: Seconds of warming up with some of everything and with long messages, and the CPU that they take.
 WARM_S, LONG_WARM_S, WARM_LEVEL = 5.0, 4.0, 0.6
 #: The same of a scenario of the user's own, which may need longer; and how long it warms the server up.
@@ -121,8 +126,9 @@ def designed(
         rate = _PILOT_RATE[kind]
         return Phase(kind, users, PILOT_S, 1.0, rate=rate, size=size, room_size=room, pilot=True)
 
-    idle = Phase("idle", users, PHASE_S, SETTLE_S, rate=0.5)
-    crowd = msgspec.structs.replace(idle, users=_CROWD * users, duration_s=CROWD_S, settle_s=CROWD_S - 2.0)
+    idle = Phase("idle", users, SETTLE_S + PING_S, SETTLE_S, rate=0.5)
+    many = CROWD_SETTLE_S + PING_S
+    crowd = msgspec.structs.replace(idle, users=_CROWD * users, duration_s=many, settle_s=CROWD_SETTLE_S)
     found = [crowd, *warming(users, MANY if able.rooms else 0, emits=able.emits)]
     for kind, size, room, _ in kinds:
         if size == SMALL and room in (0, FEW):

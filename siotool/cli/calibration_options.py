@@ -16,7 +16,7 @@ from siotool.errors import InputError
 
 #: The scenario that comes with siotool for it; it is not listed.
 BUILT_IN = "_calibration"
-_USERS, _SECONDS, _SECONDS_AT_MOST = 100, 315.0, 600.0
+_USERS, _SECONDS, _SECONDS_AT_MOST = 100, 360.0, 600.0
 #: Options that decide what a calibration decides itself, and those that judge a load that it does not have.
 _DECIDED = ("--find-capacity", "--stage", "--spawn-rate", "--arrival-rate")
 _JUDGING = ("--fail-if", "--plan", "--baseline", "--history")

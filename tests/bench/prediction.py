@@ -12,9 +12,10 @@ Of those runs the prediction is given the load and the machine's pace alone. It 
 some fifteen minutes for each server, on a machine with nothing else to do; where it has two CPUs or more,
 the server is bound to one and the generator to another, and both are kept awake, as in every calibration.
 ``--capacity`` searches for the capacity of one more process, with its CPUs kept awake too, and compares it
-with the profile's (five minutes more). The servers on Node.js have half a core there, by a quota: a whole one
-delivers more than the generator's core can take. ``--runs`` keeps the runs there and takes those that are
-there already; ``--write`` writes docs/prediction.md, with every workload, also those that were missed.
+with the profile's, at the machine's pace during the search (five minutes more). The servers on Node.js have
+half a core there, by a quota: a whole one delivers more than the generator's core can take. ``--runs`` keeps
+the runs there and takes those that are there already; ``--write`` writes docs/prediction.md, with every
+workload, also those that were missed.
 """
 
 import argparse
@@ -37,14 +38,14 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from siotool.calibration.design import warming  # noqa: E402
+from siotool.calibration.design import PING_S, SETTLE_S, warming  # noqa: E402
 from siotool.calibration.phase import Kind, Phase, decode, encode  # noqa: E402
 from siotool.cli.measured_capacity import searched  # noqa: E402
 from siotool.cli.profile_evidence import capacity_by_profile  # noqa: E402
 from siotool.cli.profile_file import read_profile  # noqa: E402
 from siotool.plan.evidence.calibrated import CalibratedProfile  # noqa: E402
 from siotool.plan.evidence.held_out import cores_of, memory_of  # noqa: E402
-from siotool.plan.evidence.holds import HeldPhase, holds_of  # noqa: E402
+from siotool.plan.evidence.holds import HeldPhase, holds_of, pace_of  # noqa: E402
 from siotool.report.capacity_estimate import CapacityEstimate  # noqa: E402
 from siotool.runfile import Pace  # noqa: E402
 from siotool.runs import reading  # noqa: E402
@@ -138,7 +139,7 @@ def held_out(speed: float) -> list[list[Phase]]:
         work("all", 110, 0.3, 3000),
         work("mixed", 110, 9.0, 700, 8),
         work("emit", 110, 8.0, 2500),
-        work("idle", 110, 0.5 / speed, 64),
+        Phase("idle", 110, SETTLE_S + PING_S, SETTLE_S, rate=0.5),
     ]
     crowds = Phase("idle", 500, 6.0, 4.0, rate=0.5), Phase("idle", 800, 6.0, 4.0, rate=0.5)
     return [
@@ -221,7 +222,8 @@ def compared(name: str, runs: Path) -> Compared | None:
             raise SystemExit(f"{name}: {done.stderr}")
     run = reading.read(folder)
     profile = read_profile(runs / f"{name}-calibrated" / "profile.json")
-    found, said = searched([run]), capacity_by_profile(profile, [judged_part(run)])
+    found = searched([run])
+    said = capacity_by_profile(profile, [judged_part(run)], pace_of(run, profile.usual_pace))
     if isinstance(found, str) or found.at_least or said is None:
         print(f"{name}: no capacity to compare: {found}", file=sys.stderr)
         return None
@@ -354,8 +356,9 @@ def paper(rows: Sequence[Checked], taken: str, filled: Sequence[Compared]) -> st
             "",
             "## Capacity",
             "",
-            f"Of a chat room of 100 users: as much of its load as fills the server at its profile's costs, "
-            f"and the highest load that a search found (`siotool loadtest {' '.join(SEARCH)}`).",
+            f"Of a chat room of 100 users: as much of its load as fills the server at its profile's costs "
+            f"and the machine's pace during the search, and the highest load that a search found "
+            f"(`siotool loadtest {' '.join(SEARCH)}`).",
             "",
             *capacities(filled),
         ]

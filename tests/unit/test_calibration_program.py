@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from siotool.calibration.design import LEVELS, Able, designed, own, rounds_within
+from siotool.calibration.design import LEVELS, PING_S, Able, designed, own, rounds_within
 from siotool.calibration.phase import Phase, Timetable, decode, encode
 from siotool.cli.calibration import Calibrating, Wish
 from siotool.measured_servers import MeasuredServer, ServerUse
@@ -64,6 +64,15 @@ def test_every_round_has_every_kind_of_work_once_in_an_order_of_its_own() -> Non
     assert designed(100, 3, Random(2).shuffle) != found
 
 
+def test_connections_that_do_nothing_are_watched_for_a_whole_ping_interval() -> None:
+    """Pings are 25 s apart, and of users that connected together they come together: in four seconds there
+    were none or many of them, and idle connections were said to cost nothing.
+    """
+    idle = [one for one in designed(100, 2, Random(1).shuffle).phases if one.kind == "idle"]
+    assert len(idle) == 2
+    assert {one.duration_s - one.settle_s for one in idle} == {PING_S}
+
+
 @pytest.mark.parametrize(
     ("transport", "others"),
     [
@@ -114,7 +123,7 @@ def test_a_scenario_of_ones_own_varies_users_and_rate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "rounds"), [(10.0, 0), (129.0, 0), (130.0, 1), (189.0, 1), (190.0, 2), (310.0, 4)]
+    ("seconds", "rounds"), [(10.0, 0), (173.0, 0), (174.0, 1), (233.0, 1), (234.0, 2), (354.0, 4)]
 )
 def test_rounds_that_fit_into_a_time(seconds: float, rounds: int) -> None:
     assert rounds_within(seconds, lambda count: designed(100, count, Random(1).shuffle)) == rounds
