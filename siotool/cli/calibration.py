@@ -13,12 +13,6 @@ from siotool.errors import ExitCode, InputError, worst
 from siotool.runfile import FILE_NAME, Run
 from siotool.workload import Stage
 
-#: Why a run ended early, as the reason for an exit code.
-_ENDED = {
-    "interrupted": "interrupted; what was measured is kept",
-    "workers_lost": "every worker was lost; what was measured is kept",
-    "target_lost": "the target was lost",
-}
 #: Written beside the run.
 _KEPT = ("html", "md")
 
@@ -115,6 +109,7 @@ class Calibrating(NamedTuple):
 def _early(reason: str) -> ExitCode:
     """Say why a calibration that did not come to its end has a code of its own: it goes before any other."""
     from siotool.cli.outcome import ENDS
+    from siotool.report.verdict import ENDED
 
-    complain(f"exit {ENDS[reason]:d}: {_ENDED[reason]}")
+    complain(f"exit {ENDS[reason]:d}: {ENDED[reason]}")
     return ENDS[reason]
