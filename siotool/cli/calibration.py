@@ -13,6 +13,9 @@ from siotool.errors import ExitCode, InputError, worst
 from siotool.runfile import FILE_NAME, Run
 from siotool.workload import Stage
 
+#: Rounds are left out where an interval is narrower than this share of what was asked for: the last phases
+#: change it a little, and what is reached is judged after them.
+_MARGIN = 0.9
 #: Written beside the run.
 _KEPT = ("html", "md")
 
@@ -33,7 +36,7 @@ class Calibrating(NamedTuple):
     processes: int
 
     def programs(self, folder: Path) -> tuple[list[Any], str, list[Stage], int, int]:
-        """As ``searching.programs_of``: the experiment, until the wanted intervals are reached."""
+        """As ``searching.programs_of``: the experiment, without the rounds that are not needed."""
         from siotool.swarm.calibration_program import CalibrationProgram
 
         def enough(number: int) -> bool:
@@ -42,13 +45,14 @@ class Calibrating(NamedTuple):
             from siotool.runs import reading
 
             try:
-                return all(one.reached for one in self._profile(reading.read(folder / FILE_NAME)).wanted)
+                wanted = self._profile(reading.read(folder / FILE_NAME)).wanted
             except InputError:
                 return False  # too little was seen yet
+            return all(one.width is not None and one.width <= _MARGIN * one.within for one in wanted)
 
         phases = self.experiment.phases
         stages = [Stage(one.duration_s, one.users) for one in phases]
-        program = CalibrationProgram(Timetable(phases), self.processes, enough)
+        program = CalibrationProgram(Timetable(phases), self.processes, enough, self.experiment.closing)
         return [program], "", stages, self.processes, 0
 
     def conclude(
@@ -102,8 +106,9 @@ class Calibrating(NamedTuple):
         from siotool.plan.evidence.calibrate import calibrate
         from siotool.plan.evidence.wishes import with_wishes
 
-        profile = calibrate(run, self.experiment.phases, self.seed)
-        return with_wishes(profile, self.wishes, len(self.experiment.rounds) - 1, self.experiment.seconds)
+        had = self.experiment.as_run({interval.stage for interval in run.intervals})
+        profile = calibrate(run, had.phases, self.seed)
+        return with_wishes(profile, self.wishes, len(had.rounds) - 1, had.seconds)
 
 
 def _early(reason: str) -> ExitCode:
