@@ -1,6 +1,7 @@
 """``siotool loadtest --calibrate``: one calibration, what its load follows, and what is made of its run."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from siotool.workload import Stage
 #: Rounds are left out where an interval is narrower than this share of what was asked for: the last phases
 #: change it a little, and what is reached is judged after them.
 _MARGIN = 0.9
+#: Makes a profile of a run.
+_FIT = "siotool.plan.evidence.calibrate"
 #: Written beside the run.
 _KEPT = ("html", "md")
 
@@ -50,6 +53,8 @@ class Calibrating(NamedTuple):
                 return False  # too little was seen yet
             return all(one.width is not None and one.width <= _MARGIN * one.within for one in wanted)
 
+        if self.wishes:
+            import_module(_FIT)  # takes a second, by which the first phase that follows a look would be late
         phases = self.experiment.phases
         stages = [Stage(one.duration_s, one.users) for one in phases]
         program = CalibrationProgram(Timetable(phases), self.processes, enough, self.experiment.closing)

@@ -1,5 +1,7 @@
 """The timetable of a calibration, and the program that follows it, with a made-up clock and server."""
 
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -111,6 +113,20 @@ def test_what_is_known_early_leaves_out_rounds_and_nothing_else(
     assert had.phases == tuple(found.phases[number] for number in stages)
     assert (had.rounds, had.seconds) == (found.rounds[: known_at + 1], at)
     assert [one.transport for one in had.phases[had.closing :]] == ["", "websocket", "polling"]
+
+
+def test_what_looks_whether_enough_is_known_is_ready_before_the_load() -> None:
+    """It was imported at the first look, in the parent: the phase that followed was late by a second."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom random import Random\n"
+        "from siotool.calibration.design import designed\n"
+        "from siotool.cli.calibration import Calibrating, Wish\n"
+        "wishes = [Wish('delivery', 0.05)]\n"
+        "Calibrating(designed(9, 2, Random(1).shuffle), wishes, 1, 1).programs(Path('run'))\n"
+        "print('siotool.plan.evidence.calibrate' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_workers_hear_from_which_moment_of_the_timetable_they_go_on() -> None:
