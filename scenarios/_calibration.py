@@ -31,6 +31,8 @@ class Calibration(SocketIOUser):
     includes_sender: bool = knob(True, "the server sends a message back to its publisher too")
 
     turn = 0
+    #: Seconds of the timetable that are left out, as the calibration decides.
+    skipped_s = 0.0
 
     def on_start(self) -> None:
         self.timetable = Timetable(decode(self.phases) or [Phase("idle", 1, 1.0)])
@@ -45,7 +47,7 @@ class Calibration(SocketIOUser):
 
     @task
     def take_turn(self) -> None:
-        phase = self.timetable.at(self.run_s)
+        phase = self.timetable.at(self.run_s + self.skipped_s)
         wanted = phase.transport if phase.kind == "connect" else ""
         if phase.kind == "connect" or self.transport != (wanted or None):
             self.connect_again(wanted)

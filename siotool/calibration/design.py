@@ -8,10 +8,10 @@ of work once, in an order of its own, at another level than the round before; ev
 so that what changes with time is not taken for what changes with the load. Each round ends with connections
 that are lost and opened again: what a server keeps of those is told from what it keeps of its work by the
 first round, in which there are none before. The last phases open connections in other ways; what those leave
-behind could spoil what comes after them.
+behind could spoil what comes after them. They are there too where enough is known before the last round.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -55,12 +55,22 @@ class Experiment(msgspec.Struct, frozen=True):
 
     @property
     def ends(self) -> tuple[int, ...]:
-        """Phases before which it may end, as enough is known: those that begin another round.
-
-        Workers follow the timetable by the clock, so that no round can be skipped. After the last one come
-        the phases that show what others do not: to leave them out would save little.
-        """
+        """Phases from which on rounds may be left out, as enough is known: those that begin another one."""
         return self.rounds[1:-1]
+
+    @property
+    def closing(self) -> int:
+        """The phase after all rounds; with it begin those that show what no round does."""
+        return self.rounds[-1]
+
+    def as_run(self, numbers: Collection[int]) -> "Experiment":
+        """It without the rounds that a run left out, which had the phases of these ``numbers``."""
+        left_out = [begin for begin in self.ends if begin not in numbers]
+        if not left_out or max(numbers, default=0) < self.closing:
+            return self
+        begin = left_out[0]
+        phases = (*self.phases[:begin], *self.phases[self.closing :])
+        return Experiment(phases, tuple(one for one in self.rounds if one <= begin))
 
     @property
     def seconds(self) -> float:

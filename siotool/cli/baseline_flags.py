@@ -10,7 +10,8 @@ Baselines = Annotated[
     typer.Option(
         "--baseline",
         metavar="RUN",
-        help="Compare with this run; or with history, or history:LABEL. Repeatable.",
+        help="Compare with this run; or with history, history:LABEL, or none. Repeatable.",
+        show_default="the history that --history names",
         rich_help_panel="Verdict",
     ),
 ]
@@ -24,8 +25,8 @@ History = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="History of past runs.",
-        show_default="reports/history.sqlite",
+        help="History of past runs: the baseline where no other is named.",
+        show_default="for --baseline history: reports/history.sqlite",
         rich_help_panel="Output",
     ),
 ]
@@ -34,8 +35,9 @@ KeptIn = Annotated[
     typer.Option(
         "--history",
         metavar="FILE",
-        help="Add the run to this history of past runs.",
-        show_default="reports/history.sqlite, if it is there",
+        help="Add the run to this history of past runs, once it is compared with those where no other "
+        "--baseline is named.",
+        show_default="reports/history.sqlite, if it is there, without comparing",
         rich_help_panel="Output",
     ),
 ]

@@ -26,14 +26,17 @@ def beside_load(
 ) -> tuple[ReadBack | None, Baseline | None, Keeping | None]:
     """Read plan and baseline before the load begins, and say where its run is kept; None for each of them.
 
-    It is kept in the history that was named, or that it is compared with, or that is where histories are.
+    It is kept in the history that was named, or that it is compared with, or that is where histories are. The
+    one that was named is the baseline where no other is.
     ``kept``: there will be a run to keep. ``places`` are files that its report goes to, by option, ``out``
     the folder that was named for the run. Raises InputError, and OutputError for a history or a file that
     nothing can be written to.
     """
     check_places(places, out)
     read_back = None if plan is None else planned(str(plan))
-    compared_with = read_baseline(baseline, history, same_target=same_target)
+    # where no run will be kept, a history that was only to keep it need not be one
+    asked = history if kept or baseline else None
+    compared_with = read_baseline(baseline, asked, same_target=same_target)
     from_history = compared_with is not None and compared_with.history is not None
     if history is not None or from_history or HISTORY.exists():
         if kept:

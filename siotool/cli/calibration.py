@@ -1,6 +1,7 @@
 """``siotool loadtest --calibrate``: one calibration, what its load follows, and what is made of its run."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +14,11 @@ from siotool.errors import ExitCode, InputError, worst
 from siotool.runfile import FILE_NAME, Run
 from siotool.workload import Stage
 
-#: Why a run ended early, as the reason for an exit code.
-_ENDED = {
-    "interrupted": "interrupted; what was measured is kept",
-    "workers_lost": "every worker was lost; what was measured is kept",
-    "target_lost": "the target was lost",
-}
+#: Rounds are left out where an interval is narrower than this share of what was asked for: the last phases
+#: change it a little, and what is reached is judged after them.
+_MARGIN = 0.9
+#: Makes a profile of a run.
+_FIT = "siotool.plan.evidence.calibrate"
 #: Written beside the run.
 _KEPT = ("html", "md")
 
@@ -39,7 +39,7 @@ class Calibrating(NamedTuple):
     processes: int
 
     def programs(self, folder: Path) -> tuple[list[Any], str, list[Stage], int, int]:
-        """As ``searching.programs_of``: the experiment, until the wanted intervals are reached."""
+        """As ``searching.programs_of``: the experiment, without the rounds that are not needed."""
         from siotool.swarm.calibration_program import CalibrationProgram
 
         def enough(number: int) -> bool:
@@ -48,13 +48,16 @@ class Calibrating(NamedTuple):
             from siotool.runs import reading
 
             try:
-                return all(one.reached for one in self._profile(reading.read(folder / FILE_NAME)).wanted)
+                wanted = self._profile(reading.read(folder / FILE_NAME)).wanted
             except InputError:
                 return False  # too little was seen yet
+            return all(one.width is not None and one.width <= _MARGIN * one.within for one in wanted)
 
+        if self.wishes:
+            import_module(_FIT)  # takes a second, by which the first phase that follows a look would be late
         phases = self.experiment.phases
         stages = [Stage(one.duration_s, one.users) for one in phases]
-        program = CalibrationProgram(Timetable(phases), self.processes, enough)
+        program = CalibrationProgram(Timetable(phases), self.processes, enough, self.experiment.closing)
         return [program], "", stages, self.processes, 0
 
     def conclude(
@@ -108,13 +111,15 @@ class Calibrating(NamedTuple):
         from siotool.plan.evidence.calibrate import calibrate
         from siotool.plan.evidence.wishes import with_wishes
 
-        profile = calibrate(run, self.experiment.phases, self.seed)
-        return with_wishes(profile, self.wishes, len(self.experiment.rounds) - 1, self.experiment.seconds)
+        had = self.experiment.as_run({interval.stage for interval in run.intervals})
+        profile = calibrate(run, had.phases, self.seed)
+        return with_wishes(profile, self.wishes, len(had.rounds) - 1, had.seconds)
 
 
 def _early(reason: str) -> ExitCode:
     """Say why a calibration that did not come to its end has a code of its own: it goes before any other."""
     from siotool.cli.outcome import ENDS
+    from siotool.report.verdict import ENDED
 
-    complain(f"exit {ENDS[reason]:d}: {_ENDED[reason]}")
+    complain(f"exit {ENDS[reason]:d}: {ENDED[reason]}")
     return ENDS[reason]

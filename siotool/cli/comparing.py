@@ -21,8 +21,8 @@ from siotool.runs.judged_part import judged_part
 from siotool.runs.measures import RunMeasures, measures_of
 from siotool.runs.seconds import seconds_of
 
-#: What ``--baseline`` calls the history, and what parts a label from it.
-_WORD, _LABEL = "history", "history:"
+#: What ``--baseline`` calls the history, what parts a label from it, and what it calls no baseline at all.
+_WORD, _LABEL, _NONE = "history", "history:", "none"
 #: So many comparable runs of the history, the newest, are its baseline.
 _MOST = 10
 
@@ -38,23 +38,24 @@ class Baseline(msgspec.Struct, frozen=True):
 
 
 def read_baseline(names: Sequence[str], history: Path | None, *, same_target: bool) -> Baseline | None:
-    """Read what ``--baseline`` names, before anything is started; None where it names nothing.
+    """Read what ``--baseline`` names, before anything is started; None for no baseline.
 
-    Raises InputError for what cannot be read, and RunFileError for a run of another format.
+    Where it names nothing, a ``history`` that was given is the baseline. Raises InputError for what cannot
+    be read, and RunFileError for a run of another format.
     """
-    from_history = [name for name in names if name == _WORD or name.startswith(_LABEL)]
-    if from_history and len(names) > 1:
+    names = names or [_NONE if history is None else _WORD]
+    alone = [name for name in names if name in (_WORD, _NONE) or name.startswith(_LABEL)]
+    if alone and len(names) > 1:
         raise InputError(
-            f"--baseline {from_history[0]} beside another baseline", "name runs, or the history alone"
+            f"--baseline {alone[0]} beside another baseline", "name runs, or the history alone, or none"
         )
-    if from_history:
+    if names[0] == _NONE:
+        return None
+    if alone:
         path = history or HISTORY
         if path.exists():
             history_file.read(path, label="", most=1)  # what is no history is refused now
-        label = from_history[0].partition(":")[2]
-        return Baseline([], [], path, label, same_target)
-    if not names:
-        return None
+        return Baseline([], [], path, alone[0].partition(":")[2], same_target)
     runs = [reading.read(Path(name)) for name in names]
     for run in runs:
         if not any(interval.connections.attempted for interval in run.intervals):

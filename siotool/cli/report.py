@@ -89,8 +89,8 @@ def report(
 
     Opens with the verdict and what is doubtful; then the formula's variables
     planned and measured, the servers they make, and the constraint that binds.
-    Several runs of the same target and scenario are pooled. With --baseline they
-    are compared with other runs, and what grew worse fails (exit 4).
+    Several runs of the same target and scenario are pooled. With --baseline or
+    --history they are compared with other runs, and what grew worse fails (exit 4).
 
     Examples:
 
@@ -133,8 +133,8 @@ def report(
     compared_with = read_baseline(baseline or [], history, same_target=same_target)
     if history is not None and (compared_with is None or compared_with.history is None):
         raise InputError(
-            "--history is what --baseline history reads",
-            "add --baseline history; siotool history add RUN keeps a run",
+            f"--history is the baseline where no other is named, and --baseline {(baseline or [''])[0]} is",
+            "leave one of them out; siotool history add RUN keeps a run",
         )
 
     chart_folder.prepare(charts)

@@ -8,6 +8,12 @@ from siotool.report.judging import show
 from siotool.searched import LOWEST_FAILED
 from siotool.units import format_duration, format_share
 
+#: Why a run ended early, as the reason for an exit code.
+ENDED = {
+    "interrupted": "interrupted; what was measured is kept",
+    "workers_lost": "every worker was lost; what was measured is kept",
+    "target_lost": "the target was lost",
+}
 #: Gates and doubts that the sentence names, before it only counts the others.
 _NAMED = 3
 #: A doubt is quoted up to so many characters.
@@ -55,11 +61,11 @@ def why(report: Report, code: int) -> str:
     failed = [gate for gate in report.gates if gate.failed]
     match code:
         case ExitCode.INTERRUPTED:
-            return "interrupted; what was measured is kept"
+            return ENDED["interrupted"]
         case ExitCode.UNREACHABLE if target_lost(report):
-            return f"the target was lost: {sentence(report)}"
+            return f"{ENDED['target_lost']}: {sentence(report)}"
         case ExitCode.UNREACHABLE:
-            return "every worker was lost; what was measured is kept"
+            return ENDED["workers_lost"]
         case ExitCode.SUSPECT:
             return f"not to be trusted: {_why(report)}"
         case _ if failed:

@@ -60,13 +60,22 @@ class _TurnCosts:
 class CalibrationProgram:
     """A program of load (``siotool.swarm.program``) that follows a timetable.
 
-    ``enough`` is asked at the begin of each phase, with its number, whether the calibration may end.
+    ``enough`` is asked at the begin of each phase, with its number, whether it and those after it may be
+    left out, up to the phase ``closing`` (None: to the end).
     """
 
     def __init__(
-        self, timetable: Timetable, processes: int, enough: Callable[[int], bool] = lambda number: False
+        self,
+        timetable: Timetable,
+        processes: int,
+        enough: Callable[[int], bool] = lambda number: False,
+        closing: int | None = None,
     ) -> None:
+        self._planned = timetable
+        self._closing = len(timetable.phases) if closing is None else closing
+        #: Without what is left out: how many phases, and so many seconds.
         self._timetable = timetable
+        self._skipped, self._skipped_s = 0, 0.0
         self._processes = processes
         self._enough = enough
         self._server, self._generator = _TurnCosts(_GUESS_S), _TurnCosts(_LEAST_S)
@@ -77,24 +86,36 @@ class CalibrationProgram:
 
     def tick(self, elapsed_s: float, seen: Sequence[Seen]) -> Wanted | None:
         """The phase of this moment, until it is over; None after the last one."""
-        starts = self._timetable.starts
         number = self._timetable.number_at(elapsed_s + 1e-6)
-        if elapsed_s + 1e-6 >= starts[-1] or self._enough(number):
+        left_out = ""
+        if not self._skipped and self._enough(number):
+            left_out = self._leave_out(number)
+        starts = self._timetable.starts
+        if elapsed_s + 1e-6 >= starts[-1]:
             return None
         phase = self._timetable.phases[number]
         if number:
             self._learn(number - 1, seen)
         rate = self._rates[number] = self._rate(phase)
         before = self._timetable.phases[number - 1].users if number else 0
+        stage = number + self._skipped
         within_s = max(0.5, phase.settle_s * _MOVE_SHARE)
         return Wanted(
             users=phase.users,
             until_s=starts[number + 1],
             spawn_rate_per_s=max(1.0, abs(phase.users - before) / within_s),
-            stage=number,
-            note=f"phase {number + 1} of {len(self._timetable.phases)}: {phase.words}",
+            stage=stage,
+            note=f"{left_out}phase {stage + 1} of {len(self._planned.phases)}: {phase.words}",
             rate=rate,
+            skipped_s=self._skipped_s,
         )
+
+    def _leave_out(self, number: int) -> str:
+        """Go on with the closing phases instead of phase ``number``; returns what a note says of it."""
+        phases, starts = self._planned.phases, self._planned.starts
+        self._skipped, self._skipped_s = self._closing - number, starts[self._closing] - starts[number]
+        self._timetable = Timetable((*phases[:number], *phases[self._closing :]))
+        return f"enough is known, so phases {number + 1} to {self._closing} are left out; "
 
     def _learn(self, number: int, seen: Sequence[Seen]) -> None:
         """Take what a turn of a phase that is over cost."""

@@ -156,7 +156,7 @@ def line(progress: Progress) -> str:
     """Return the state of a run in one line without styles."""
     if progress.last is None:
         return "starting"
-    last, delivery, planned_s = progress.last, progress.delivery, progress.header.workload.duration_s
+    last, delivery, planned_s = progress.last, progress.delivery, progress.planned_s
     parts = [
         clock(progress.elapsed_s) + (f" of {clock(planned_s)}" if planned_s else ""),
         f"{number(last.connections.open)} open",

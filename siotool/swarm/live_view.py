@@ -80,8 +80,8 @@ def _stages(progress: Progress) -> RenderableType:
     grid.add_row(
         what,
         ProgressBar(
-            total=workload.duration_s,
-            completed=min(progress.elapsed_s, workload.duration_s),
+            total=progress.planned_s,
+            completed=min(progress.elapsed_s, progress.planned_s),
             complete_style="cyan",
             finished_style="cyan",
         ),

@@ -89,6 +89,9 @@ class Wanted(msgspec.Struct, frozen=True):
     ``size`` are the bytes of a message, of every user whose scenario has such a setting; None is what
     was set.
 
+    ``skipped_s`` are seconds of a scenario's timetable that are left out, of every user whose scenario
+    follows one.
+
     ``arrivals`` are users that come beside these ``users`` from now on, and leave by themselves.
     ``lines`` are what a search has learnt since it was asked last: they are written down.
     """
@@ -101,6 +104,7 @@ class Wanted(msgspec.Struct, frozen=True):
     user_classes: Any = None
     rate: float | None = None
     size: int | None = None
+    skipped_s: float = 0.0
     arrivals: Arrivals | None = None
     lines: tuple[Hold | FoundCapacity, ...] = ()
 

@@ -13,6 +13,8 @@ WINDOW_S = 5.0
 #: After the load's end, a shorter interval gives no rate.
 _WHOLE_S = 0.95
 _NOTES_KEPT = 50
+#: Seconds are written down to milliseconds.
+_CLOCK_S = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,13 @@ class Progress:
         self._counts: Counter[tuple[OpKind, str]] = Counter()
         self._failures: Counter[tuple[OpKind, str]] = Counter()
         self._window: deque[Interval] = deque()
+        #: Seconds of stages that were left out by now.
+        self._skipped_s = 0.0
 
     def update(self, interval: Interval) -> None:
         """Add one interval."""
         self.last = interval
+        self._skipped_s = max(self._skipped_s, self._ahead_s(interval))
         # a part of a second after the load's end is no rate
         if not interval.draining or interval.duration_s >= _WHOLE_S or not self._window:
             self._window.append(interval)
@@ -67,26 +72,39 @@ class Progress:
             for kind, count in operation.errors.items():
                 self.errors[operation.op, kind] += count
 
+    def _ahead_s(self, interval: Interval) -> float:
+        """How much later a stage was planned that a second belongs to; 0 where it is not early."""
+        stages, begin_s = self.header.workload.stages, interval.t_s - interval.duration_s
+        planned_s = sum(one.duration_s for one in stages[: interval.stage])
+        # a second is of the stage that it is in for the most part
+        early = interval.stage < len(stages) and planned_s > begin_s + interval.duration_s / 2 + _CLOCK_S
+        return planned_s - begin_s if early else 0.0
+
     @property
     def elapsed_s(self) -> float:
         """Seconds since the start, at the end of the last interval."""
         return self.last.t_s if self.last else 0.0
 
     @property
+    def planned_s(self) -> float:
+        """Length of the run in seconds, without stages that it left out; 0 where it is decided as it goes."""
+        return max(0.0, self.header.workload.duration_s - self._skipped_s)
+
+    @property
     def left_s(self) -> float:
         """Planned seconds still to go; 0 once the plan is over."""
-        return max(0.0, self.header.workload.duration_s - self.elapsed_s)
+        return max(0.0, self.planned_s - self.elapsed_s)
 
     @property
     def stage(self) -> int:
         """Number of the current stage, from 0; the last one once the plan is over."""
-        found = users_at(self.header.workload.stages, self.elapsed_s)
+        found = users_at(self.header.workload.stages, self.elapsed_s + self._skipped_s)
         return found[1] if found else max(0, len(self.header.workload.stages) - 1)
 
     @property
     def users_wanted(self) -> int:
         """The most users the stages may have asked for by this moment."""
-        return users_asked(self.header.workload.stages, self.elapsed_s)
+        return users_asked(self.header.workload.stages, self.elapsed_s + self._skipped_s)
 
     @property
     def overdue(self) -> dict[str, int]:

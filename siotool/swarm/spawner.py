@@ -13,7 +13,7 @@ from siotool.swarm.arrival_shares import ARRIVALS, SHARES, ArrivalLanes, Expecte
 from siotool.swarm.program import Program, Wanted
 from siotool.swarm.recorder import Recorder
 from siotool.swarm.user_numbers import LANE, GivenNumbers
-from siotool.swarm.worker import RATE, SIZE, SPREAD
+from siotool.swarm.worker import RATE, SIZE, SKIP, SPREAD
 from siotool.workload import Arrivals
 
 #: Users that are started at once are spread over this share of their stage.
@@ -25,7 +25,7 @@ _HANDOVER_S = 0.5
 #: A lost worker may have let users arrive for so long that it has not reported: it was silent for some time.
 _UNREPORTED_S = 30.0
 #: What workers are told, by the kind of the message.
-_SAID = {RATE: "per_s", SIZE: "bytes", SPREAD: "seconds"}
+_SAID = {RATE: "per_s", SIZE: "bytes", SKIP: "seconds", SPREAD: "seconds"}
 #: A program is asked no sooner than so long after it was asked last.
 _ASK_S = 0.05
 #: A program begins when the one before is over, unless so much time went by meanwhile, as for a restart.
@@ -57,6 +57,7 @@ class Spawner:
         #: What the workers were told last; None is the scenario's own.
         self._rate: float | None = None
         self._size: int | None = None
+        self._skipped_s = 0.0
         self._spread_s: float | None = None
         #: Who arrives, and from which moment of the monotonic clock on; None where nobody does, or no more.
         self._arrivals: tuple[Arrivals, float] | None = None
@@ -88,6 +89,7 @@ class Spawner:
                     self._recorder.begin_stage(begin_s + elapsed_s, first + wanted.stage)
                     self._tell_rate(wanted.rate)  # before users start that are to follow it
                     self._tell_size(wanted.size)
+                    self._tell_skip(wanted.skipped_s)
                     self._tell_arrivals(wanted, last, begin_s + elapsed_s)
                     self._move(wanted, until_s - elapsed_s)
                 if wanted.lines:
@@ -113,6 +115,11 @@ class Spawner:
         if size != self._size:
             self._runner.send_message(SIZE, {_SAID[SIZE]: size})
             self._size = size
+
+    def _tell_skip(self, seconds: float) -> None:
+        if seconds != self._skipped_s:
+            self._runner.send_message(SKIP, {_SAID[SKIP]: seconds})
+            self._skipped_s = seconds
 
     def _tell_arrivals(self, wanted: Wanted, last: Wanted | None, begin_s: float) -> None:
         if wanted.arrivals is None and self._arrivals is not None:
@@ -175,7 +182,8 @@ class Spawner:
             unreported = self._most_wanted + math.ceil(self._most_per_s * _UNREPORTED_S)
             numbers = self._numbers.take_over(worker, lost, self._recorder.started, unreported)
             self._runner.send_message(LANE, msgspec.to_builtins(numbers), node)
-        for kind, told in ((SPREAD, self._spread_s), (RATE, self._rate), (SIZE, self._size)):
+        known = {SPREAD: self._spread_s, RATE: self._rate, SIZE: self._size, SKIP: self._skipped_s or None}
+        for kind, told in known.items():
             if told is not None:
                 self._runner.send_message(kind, {_SAID[kind]: told}, node)
         if self._arrivals is not None:

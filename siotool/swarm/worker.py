@@ -10,6 +10,7 @@ import gc
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from siotool.swarm.run_clock import SHARED, RunClock
 from siotool.swarm.secret_channel import use_token
 from siotool.swarm.user import SocketIOUser
 from siotool.swarm.user_numbers import LANE, NumberLane
+from siotool.workload import Setting
 
 #: Custom messages. A worker is ready: from now on it receives messages.
 READY = "siotool_ready"
@@ -43,12 +45,16 @@ SPREAD = "siotool_spread"
 RATE = "siotool_rate"
 #: The parent says how many bytes each message has from now on; None: what the settings say.
 SIZE = "siotool_size"
+#: The parent says how many seconds of a scenario's timetable are left out.
+SKIP = "siotool_skip"
 #: A worker asks for rows of the users file, and the parent sends them.
 ROWS = "siotool_rows"
 #: A worker says by which digests texts are known that must not be shown.
 SECRETS = "siotool_secrets"
 #: The setting of a scenario that is the size of its messages.
 SIZED = "size"
+#: What a scenario that follows a timetable adds to the time.
+SKIPPED = "skipped_s"
 #: Key of our data in Locust's reports.
 REPORTS = "siotool"
 
@@ -133,12 +139,6 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     def rate(environment: Environment, msg: Any) -> None:
         generator.change_rate(msg.data["per_s"])
 
-    def size(environment: Environment, msg: Any) -> None:
-        count = config.workload.settings[SIZED] if msg.data["bytes"] is None else msg.data["bytes"]
-        for found in runner.user_classes:
-            if hasattr(found, SIZED):
-                setattr(found, SIZED, count)
-
     def rows_came(environment: Environment, msg: Any) -> None:
         assert generator.rows is not None
         generator.rows.deliver(msg.data["asked"], msg.data["rows"])
@@ -174,7 +174,9 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     def lane(environment: Environment, msg: Any) -> None:
         generator.take_numbers(msgspec.convert(msg.data, NumberLane))
 
-    heard = {BEGIN: begin, SPREAD: spread, RATE: rate, SIZE: size, ROWS: rows_came, LANE: lane}
+    heard = {BEGIN: begin, SPREAD: spread, RATE: rate, ROWS: rows_came, LANE: lane}
+    heard[SIZE] = _change_of(runner, SIZED, "bytes", config.workload.settings.get(SIZED))
+    heard[SKIP] = _change_of(runner, SKIPPED, "seconds", 0.0)
     for kind, listener in heard.items():
         runner.register_message(kind, listener)
     if generator.rows is not None:
@@ -183,6 +185,18 @@ def _runner(environment: Environment, generator: Generator, config: WorkerConfig
     # Locust has announced this worker before it could receive messages
     runner.send_message(READY, {"worker": config.engine.worker})
     return runner
+
+
+def _change_of(runner: Any, name: str, told: str, unchanged: Setting | None) -> Callable[..., None]:
+    """A listener that changes what all users have, of the classes that have such a thing."""
+
+    def change(environment: Environment, msg: Any) -> None:
+        value = unchanged if msg.data[told] is None else msg.data[told]
+        for found in runner.user_classes:
+            if hasattr(found, name):
+                setattr(found, name, value)
+
+    return change
 
 
 def _with_rows(runner: Any, generator: Generator, wanted: dict[str, int]) -> dict[str, int]:

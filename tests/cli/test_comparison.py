@@ -219,11 +219,35 @@ def test_options_before_add_are_no_options_of_it(siotool, run, tmp_path):
     assert not (tmp_path / "reports").exists()
 
 
-def test_a_history_that_nothing_reads_is_refused(siotool, run, tmp_path):
+@pytest.mark.parametrize("other", ["none", "RUN"])
+def test_a_history_that_nothing_reads_is_refused(siotool, run, past, other):
     """Trap: it was believed to keep the run."""
-    done = siotool("report", run("one"), "--history", tmp_path / "past.sqlite")
+    named = run("other") if other == "RUN" else other
+    one = run("one")
+    done = siotool("report", one, "--history", past, "--baseline", named)
     assert done.returncode == 2
     assert "siotool history add RUN keeps a run" in done.stderr
+    beside = siotool("report", one, "--baseline", named, "--baseline", "none")
+    assert (beside.returncode, "--baseline none beside another" in beside.stderr) == (2, True)
+
+
+def test_a_history_that_is_given_is_the_baseline_where_none_is_named(siotool, run, past):
+    after = run("after", cost=3.0, at="2026-02-01T00:00:00+00:00")
+    done = siotool("report", after, "--history", past, "--format", "json")
+    compared = json.loads(done.stdout)["comparison"]
+    assert (compared["source"], len(compared["baseline"])) == ("history", 10)
+    assert done.returncode == 4
+
+
+@pytest.mark.parametrize("name", ["past.sqlite", "new.sqlite"])
+def test_a_history_without_a_comparable_run_changes_no_verdict(siotool, run, past, name):
+    header = json.loads((GOLDEN / "report/echo.jsonl").read_text().splitlines()[0])
+    after = run("after", cost=3.0, workload=header["workload"] | {"settings": {"rate": 9.0}})
+    done = siotool("report", after, "--history", past.with_name(name))
+    assert done.returncode == 0, done.stderr
+    assert f"{name} has no trusted run of this scenario" in " ".join(done.stdout.split())
+    gated = siotool("report", after, "--history", past.with_name(name), "--fail-if", "worse > 0")
+    assert gated.returncode == 4, "what was asked for was not shown"
 
 
 def test_the_history_is_a_baseline_of_comparable_runs(siotool, run, past):

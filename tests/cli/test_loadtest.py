@@ -199,11 +199,21 @@ def test_a_history_that_nothing_can_be_added_to_is_refused_before_the_load(tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.parametrize(("named", "compared"), [([], True), (["history:main"], True), (["none"], False)])
+def test_a_load_is_compared_with_the_history_that_it_is_added_to(tmp_path, named, compared):
+    file = tmp_path / "past.sqlite"
+    _, baseline, kept_in = beside_load(None, named, file, None, {}, None, same_target=False, kept=True)
+    assert (baseline is not None and baseline.history == file) is compared
+    assert kept_in is not None
+    assert kept_in.path == file
+
+
 def test_a_history_is_looked_at_only_where_a_run_will_be_added(tmp_path):
     """A history of another format made --dry-run fail, and every calibration of siotool lab measure."""
     notes = tmp_path / "notes.txt"
     notes.write_text("precious\n")
-    beside_load(None, [], notes, None, {}, None, same_target=False, kept=False)
+    asked = beside_load(None, [], notes, None, {}, None, same_target=False, kept=False)
+    assert asked[1] is None
     with pytest.raises(InputError, match="no siotool history"):
         beside_load(None, [], notes, None, {}, None, same_target=False, kept=True)
 

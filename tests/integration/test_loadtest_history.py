@@ -58,6 +58,22 @@ def test_both_runs_are_kept_each_under_its_label(first: Any, second: Any, past: 
     ]
 
 
+def test_a_history_alone_is_the_baseline_and_has_the_run_after(
+    start: Callable[..., Any], second: Any, past: Path, tmp_path: Path
+) -> None:
+    """A load was only added to it. It is compared before, and not with itself."""
+    new = tmp_path / "new.sqlite"
+    alone = start("demo", *LOAD, "--history", new).finish()
+    assert alone.code in (0, 5), alone.stderr
+    assert any("compared with nothing" in remark for remark in alone.report["remarks"])
+    next_one = start("demo", *LOAD, "--history", new).finish()
+    if alone.report["verdict"] == "passed":
+        assert next_one.report["comparison"]["baseline"] == [alone.run.header.run]
+    kept = start("demo", *LOAD, "--history", new, "--baseline", "none").finish()
+    assert kept.report["comparison"] is None
+    assert len(history_file.read(new, label="", most=10)) == 3
+
+
 def test_a_named_run_is_a_baseline_and_a_missing_one_starts_nothing(
     start: Callable[..., Any], first: Any, tmp_path: Path
 ) -> None:

@@ -35,7 +35,7 @@ def clients(pid):
     found = psutil.Process(pid).net_connections("tcp")
     return sorted(one.raddr.port for one in found if one.status == "ESTABLISHED")
 
-def drive(programs, scenario="echo", processes=1):
+def drive(programs, scenario="echo", processes=1, settings=()):
     with TargetProcess() as server:
         loaded = scenario_file.load(scenario_paths.find(scenario))
         target = Target(url=server.url)
@@ -43,7 +43,7 @@ def drive(programs, scenario="echo", processes=1):
             engine=EngineSettings(target=target, addresses=resolve(target), run=secrets.randbits(64)),
             workload=Workload(
                 scenario=loaded.name,
-                settings=knobs.resolve(loaded.knobs, [], loaded.name),
+                settings=knobs.resolve(loaded.knobs, settings, loaded.name),
                 stages=[],
                 processes=processes,
                 seed=1,
@@ -149,6 +149,20 @@ def programs(pid):
     yield program
 
 drive(programs, "rates.py", processes=2)
+"""
+
+TIMETABLE = """
+from siotool.calibration.phase import Phase, Timetable, encode
+from siotool.swarm.calibration_program import CalibrationProgram
+
+phases = [
+    Phase("call", 6, 2.0, 0.0, rate=10.0),
+    *[Phase("emit", 6, 3.0, 0.0, rate=10.0)] * 2,
+    Phase("connect", 6, 3.0, 0.0, rate=2.0, transport="websocket"),
+]
+program = CalibrationProgram(Timetable(phases), 2, lambda number: number == 1, closing=3)
+calibration = str(scenario_paths.hidden("_calibration"))
+drive(lambda pid: [program], calibration, 2, [f"phases={encode(phases)}"])
 """
 
 
@@ -260,3 +274,16 @@ def test_a_change_of_rate_moves_no_user_and_no_connection(at_rates: tuple[dict[s
     assert [one.users for one in connections[1:8]] == [6] * 7
     assert sum(one.attempted for one in connections) == sum(one.established for one in connections) == 9
     assert not any(one.closed or one.failed for one in connections)
+
+
+def test_a_calibration_that_knows_enough_goes_on_with_its_last_phases(tmp_path: Path) -> None:
+    told, run = driven(TIMETABLE, tmp_path)
+    assert told["reason"] == "finished"
+    measured, after = run.intervals[:5], run.intervals[5:]
+    assert [interval.stage for interval in measured] == [0, 0, 3, 3, 3]
+    assert after[-1].draining
+    assert after[-1].t_s < 8, "what was left out takes no time"
+    opened = [one.connections.established for one in measured]
+    assert sum(opened[:2]) == 6
+    assert sum(opened[2:]) > 6, "connections are lost and opened again, as the last phase has it"
+    assert "enough is known, so phases 2 to 3 are left out" in " ".join(note.text for note in run.notes)

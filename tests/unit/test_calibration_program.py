@@ -1,19 +1,24 @@
 """The timetable of a calibration, and the program that follows it, with a made-up clock and server."""
 
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from siotool.calibration.design import LEVELS, PING_S, Able, designed, own, rounds_within
 from siotool.calibration.phase import Phase, Timetable, decode, encode
 from siotool.cli.calibration import Calibrating, Wish
 from siotool.measured_servers import MeasuredServer, ServerUse
+from siotool.plan.evidence.calibrated import WantedInterval
 from siotool.runfile import Bytes, Connections, Delivery, Interval, UserClass, WorkerHealth
 from siotool.runs import reading
 from siotool.swarm.calibration_program import CalibrationProgram
 from siotool.swarm.program import Seen, seen
+from tests.unit.synthetic_server import made_run
 
 
 def second(end: float, cores: float, *workers: float, turns: int = 800) -> Seen:
@@ -91,19 +96,79 @@ def test_connections_are_opened_in_all_ways_at_last(transport: str, others: list
     assert {one.transport for one in found.phases[: found.rounds[-1]]} == {""}
 
 
-def test_what_is_known_after_the_last_round_leaves_out_nothing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("known_at", [1, 2, 3])
+def test_what_is_known_early_leaves_out_rounds_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, known_at: int
 ) -> None:
-    """A wish that came true in the last round cost the idle phase and the connects by other transports."""
-    reached = SimpleNamespace(wanted=[SimpleNamespace(reached=True)])
-    monkeypatch.setattr(reading, "read", lambda path: path)
-    monkeypatch.setattr(Calibrating, "_profile", lambda self, run: reached)
+    """A wish that came true cost the idle phase and the connects by other transports."""
     found = designed(100, 3, Random(1).shuffle)
-    wishes = [Wish("delivery", 0.05)]
-    (program,), *_ = Calibrating(found, wishes, 1, 1).programs(tmp_path)
-    starts = Timetable(found.phases).starts
-    goes_on = [program.tick(starts[number], []) is not None for number in found.rounds]
-    assert goes_on == [True, False, False, True]
+    ends: list[float] = []
+
+    def profile(calibrating: Calibrating, run: object) -> SimpleNamespace:
+        """The interval is narrow from a round on; just narrow enough is not left to the last phases."""
+        width = 0.044 if len(ends) >= found.rounds[known_at] else 0.049
+        return SimpleNamespace(wanted=[WantedInterval("delivery", 0.05, width, True, "")])
+
+    monkeypatch.setattr(reading, "read", lambda path: path)
+    monkeypatch.setattr(Calibrating, "_profile", profile)
+    (program,), *_ = Calibrating(found, [Wish("delivery", 0.05)], 1, 1).programs(tmp_path)
+    stages, at = [], 0.0
+    while (wanted := program.tick(at, [])) is not None:
+        stages.append(wanted.stage)
+        ends.append(at := wanted.until_s)
+    last = found.rounds[known_at]
+    assert stages == [*range(last), *range(found.closing, len(found.phases))]
+    had = found.as_run(stages)
+    assert had.phases == tuple(found.phases[number] for number in stages)
+    assert (had.rounds, had.seconds) == (found.rounds[: known_at + 1], at)
+    assert [one.transport for one in had.phases[had.closing :]] == ["", "websocket", "polling"]
+
+
+def test_what_looks_whether_enough_is_known_is_ready_before_the_load() -> None:
+    """It was imported at the first look, in the parent: the phase that followed was late by a second."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom random import Random\n"
+        "from siotool.calibration.design import designed\n"
+        "from siotool.cli.calibration import Calibrating, Wish\n"
+        "wishes = [Wish('delivery', 0.05)]\n"
+        "Calibrating(designed(9, 2, Random(1).shuffle), wishes, 1, 1).programs(Path('run'))\n"
+        "print('siotool.plan.evidence.calibrate' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_workers_hear_from_which_moment_of_the_timetable_they_go_on() -> None:
+    phases = [Phase("call", 10, 3.0, rate=1.0)] * 4 + [Phase("idle", 20, 2.0)]
+    program = CalibrationProgram(Timetable(phases), 1, enough=lambda number: number == 1, closing=4)
+    first, then = program.tick(0.0, []), program.tick(3.0, [])
+    assert first is not None
+    assert then is not None
+    assert (first.skipped_s, first.until_s) == (0.0, 3.0)
+    assert (then.skipped_s, then.until_s, then.users, then.stage) == (9.0, 5.0, 20, 4)
+    assert then.note == "enough is known, so phases 2 to 4 are left out; phase 5 of 5: idle, 20 users"
+    assert program.tick(5.0, []) is None
+
+
+def test_a_run_that_ended_within_its_rounds_left_none_out() -> None:
+    found = designed(100, 3, Random(1).shuffle)
+    assert found.as_run(range(found.rounds[1] + 2)) == found
+    assert found.as_run(()) == found
+
+
+def test_the_profile_of_a_run_without_its_last_rounds_has_what_other_ways_cost() -> None:
+    """Phases were told by the time that was planned: connects by polling passed for other work."""
+    found = designed(100, 3, Random(1).shuffle)
+    stages = [*range(found.rounds[2]), *range(found.closing, len(found.phases))]
+    had = [found.phases[number] for number in stages]
+    run, table = made_run(had), Timetable(had)
+    run.intervals[:] = [
+        msgspec.structs.replace(one, stage=stages[table.number_at(one.t_s - 0.5)]) for one in run.intervals
+    ]
+    profile = Calibrating(found, [Wish("delivery", 1e-6)], 1, 1)._profile(run)
+    assert [one.transport for one in profile.other_ways] == ["websocket", "polling"]
+    assert [one.words for one in profile.phases] == [one.words for one in had if not one.pilot]
+    assert "after 2 rounds" in profile.wanted[0].sentence
 
 
 def test_a_server_without_an_event_has_no_phase_of_it() -> None:

@@ -105,6 +105,25 @@ def busy(t_s, kinds=FOUR, workers=2):
 # what is shown
 
 
+def test_a_run_that_leaves_stages_out_is_as_long_as_those_that_are_left():
+    stages = [Stage(4, 10), Stage(4, 20), Stage(60, 30), Stage(5, 40)]
+    begun = [interval(t_s, stage=stage) for t_s, stage in [(4, 0), (5, 1), (7, 1)]]
+    progress = after(*begun, stages=stages)
+    assert (progress.planned_s, progress.stage) == (73, 1)
+    for t_s in (9, 10):
+        progress.update(interval(t_s, stage=3))
+    assert (progress.planned_s, progress.left_s, progress.stage) == (13, 3, 3)
+    assert progress.users_wanted == 36
+    assert " 0:10 of 0:13," in f" {line(progress)}"
+    assert "stage 4 of 4, to 40 users" in "".join(picture(progress))
+
+
+def test_a_stage_that_begins_within_a_second_is_not_early():
+    stages = [Stage(2.4, 10), Stage(5, 20)]
+    progress = after(interval(2), interval(3, stage=1), stages=stages)
+    assert progress.planned_s == 7.4
+
+
 def test_a_running_test_fits_80_columns_and_24_rows():
     notes = [Note(3, "info", "stage 2"), Note(5, "warning", "long " * 40), Note(6, "doubt", "saturated")]
     rows = picture(after(*map(busy, range(1, 13)), *notes))

@@ -30,6 +30,8 @@ class Runner:
             self.told.append([kind, data, node])
         elif kind == "siotool_rate":
             self.heard.append(["rate", data["per_s"]])
+        elif kind == "siotool_skip":
+            self.heard.append(["skip", data["seconds"]])
 
     def start(self, users, spawn_rate, user_classes):
         self._users_dispatcher = self
@@ -69,7 +71,7 @@ class Steps:
 
     def tick(self, elapsed_s, seen):
         step = next(self.steps, None)
-        return step and Wanted(step[0], until_s=elapsed_s + 0.05, rate=step[1])
+        return step and Wanted(step[0], elapsed_s + 0.05, rate=step[1], skipped_s=sum(step[2:]))
 
 
 def spawn(function, *args, **more):
@@ -100,6 +102,8 @@ def told_to_a_newcomer(*programs):
 
 print(json.dumps({
     "newcomer": told_to_a_newcomer(Steps((2, 4.0), (3, 8.0))),
+    "newcomer to a timetable": told_to_a_newcomer(Steps((2, None), (2, None, 9.0))),
+    "skipping": heard(Steps((2, None), (3, None, 9.0), (3, None, 9.0))),
     "newcomer without a rate": told_to_a_newcomer(Stages([Stage(0.05, 2)])),
     "stages": heard(Stages([Stage(0.05, 2), Stage(0.05, 3)])),
     "steps": heard(Steps((2, None), (2, 4.0), (3, 4.0), (3, 4.0), (3, 8.0), (5, 9.0))),
@@ -126,6 +130,11 @@ def test_a_worker_that_comes_in_place_of_a_lost_one_learns_what_the_others_know(
     assert told[2] == ["siotool_rate", {"per_s": 8.0}, "late"]
     assert last == ["users", 3], "the users are shared out anew"
     assert [kind for kind, *_ in heard["newcomer without a rate"][-2]] == ["siotool_lane", "siotool_spread"]
+
+
+def test_workers_are_told_which_seconds_of_a_timetable_are_left_out(heard: dict[str, Any]) -> None:
+    assert heard["skipping"] == [["users", 2], ["skip", 9.0], ["users", 3]]
+    assert heard["newcomer to a timetable"][-2][-1] == ["siotool_skip", {"seconds": 9.0}, "late"]
 
 
 def test_workers_are_told_of_each_new_rate_once_and_before_users_that_are_to_follow_it(
