@@ -19,8 +19,15 @@ UNSAMPLED = "unsampled"
 #: Why a second shows nothing of a gate on a level of the server.
 NOT_SAMPLED = "the server was not sampled"
 
+#: The search's own: it had no time left to go on to a load that fails.
+TIME = "time"
+#: The confidence that a search aims at.
+CONFIDENCE = 0.95
+
 #: Why a search ended whose lowest load failed.
 LOWEST_FAILED = "the lowest load failed"
+#: Why one ended before it knew all that it was to.
+TIME_OVER = "its time was over"
 
 #: What one hold showed. ``generator``: the generator did not make the load, so it showed nothing.
 HoldOutcome = Literal["passed", "failed", "undecided", "generator"]
@@ -60,8 +67,9 @@ class FoundCapacity(msgspec.Struct, frozen=True, tag_field="kind", tag="capacity
     load failed: the capacity is at least ``low``. ``low`` is 0 where no load passed. ``gate`` failed
     first; ``limited_by`` is what ran out: ``server``, a colon and the resource where it is known, or
     ``generator``, or ``unsampled`` where higher loads had no sample of the server for a gate on it, or
-    ``bound`` where the search reached the load it was not to exceed. ``seconds`` is how long the search took
-    by then; ``complete`` is false until it has ended by itself.
+    ``bound`` where the search reached the load it was not to exceed, or ``time`` where it had none left to go
+    on. ``confidence`` is less than was aimed at where no load failed and the holds were too short for more.
+    ``seconds`` is how long the search took by then; ``complete`` is false until it has ended by itself.
     """
 
     t_s: _Amount

@@ -19,7 +19,7 @@ from siotool.report.contents import format_cores
 from siotool.runfile import Run
 from siotool.runs.hold import Marks
 from siotool.runs.seconds import Seconds, seconds_of
-from siotool.searched import UNSAMPLED
+from siotool.searched import CONFIDENCE, TIME, UNSAMPLED
 from siotool.units import format_count, format_share
 
 #: Axes of a search that raise what one server carries of the workload.
@@ -90,13 +90,15 @@ def _at_edge(
     said = f"{format_count(value)} {unit}"
     if found.at_least:
         said = f"at least {said}"
+        if found.confidence < CONFIDENCE:
+            said += f" (with {format_share(found.confidence)} confidence)"
     elif found.high is not None:
         said += (
             f" ({format_count(found.low)} to {format_count(found.high)}, {format_share(found.confidence)})"
         )
     if servers > 1:
         said += f" on {servers} servers together"
-    limit = f"; {found.limited_by} ran out" if found.limited_by not in ("", UNSAMPLED, "bound") else ""
+    limit = f"; {found.limited_by} ran out" if found.limited_by not in ("", TIME, UNSAMPLED, "bound") else ""
     estimate = CapacityEstimate(
         value * per_load,
         found.low * per_load,

@@ -12,7 +12,7 @@ from siotool.client.address import is_loopback
 from siotool.client.choices import TransportShares, sockets_kept, sockets_opened
 from siotool.errors import InputError
 from siotool.search.axis import UNITS, show_load
-from siotool.searched import FoundCapacity
+from siotool.searched import CONFIDENCE, FoundCapacity
 from siotool.swarm.link_speed import link_speed
 from siotool.swarm.load_limits import WantedLoad, most_connects_per_s
 from siotool.swarm.own_limits import read_limits
@@ -21,8 +21,6 @@ from siotool.swarm.program import Program
 from siotool.swarm.restarting import searches
 from siotool.swarm.search_program import STAY_S, SearchedLoad, SearchProgram
 from siotool.workload import Arrivals, Stage
-
-CONFIDENCE = 0.95
 
 
 def programs_of(

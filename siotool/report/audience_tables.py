@@ -7,7 +7,7 @@ from siotool.document.document import Row, Table, columns
 from siotool.report import ways
 from siotool.report.clock_words import CLOCKS, clock_error
 from siotool.report.delivery_figures import AudienceFigures
-from siotool.report.sizing_tables import cell
+from siotool.report.uncertain import with_interval
 
 
 def tables(audiences: Sequence[AudienceFigures]) -> list[Table]:
@@ -30,13 +30,13 @@ def tables(audiences: Sequence[AudienceFigures]) -> list[Table]:
         note = (
             "When the first receiver, half of them (median) and the last one had a message, from its "
             "intended start. Spread: how long after the first the last one did. Of messages that reached "
-            "everyone."
+            "everyone. In brackets: where a percentile lies with 95 %."
         )
         if any(audience.clock_error_s is not None for audience in timed):
             named += columns("clocks ±>")
             note += CLOCKS
         rows = [Row(_times(audience)[: len(named)]) for audience in timed]
-        found.append(Table(named, rows, note, how=[ways.ACCOUNT, ways.RESPONSE]))
+        found.append(Table(named, rows, note, how=[ways.ACCOUNT, ways.RESPONSE, ways.INTERVALS]))
     return found
 
 
@@ -54,20 +54,21 @@ def _counts(audience: AudienceFigures) -> Row:
 
 
 def _times(audience: AudienceFigures) -> list[str]:
+    a = audience
     times = (
-        audience.first_p50_s,
-        audience.first_p99_s,
-        audience.median_p50_s,
-        audience.median_p99_s,
-        audience.last_p50_s,
-        audience.last_p99_s,
-        audience.spread_p50_s,
-        audience.spread_p99_s,
+        (a.first_p50_s, a.first_p50_low_s, a.first_p50_high_s),
+        (a.first_p99_s, a.first_p99_low_s, a.first_p99_high_s),
+        (a.median_p50_s, a.median_p50_low_s, a.median_p50_high_s),
+        (a.median_p99_s, a.median_p99_low_s, a.median_p99_high_s),
+        (a.last_p50_s, a.last_p50_low_s, a.last_p50_high_s),
+        (a.last_p99_s, a.last_p99_low_s, a.last_p99_high_s),
+        (a.spread_p50_s, a.spread_p50_low_s, a.spread_p50_high_s),
+        (a.spread_p99_s, a.spread_p99_low_s, a.spread_p99_high_s),
     )
     return [
         _label(audience),
         f"{audience.complete:,}",
-        *(cell(time, units.format_duration) for time in times),
+        *(with_interval(*time, units.format_duration) for time in times),
         clock_error(audience.clock_error_s, audience.first_p50_s),
     ]
 

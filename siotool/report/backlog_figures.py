@@ -42,7 +42,8 @@ class BacklogFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What was sent to users while they were away, and what of it came once they were back.
 
     ``due = replayed + missed``; ``duplicate`` are those of the whole run. ``drain_*`` is how long a
-    user took, from the begin of the connect that brought it back, until it had the last of it.
+    user took, from the begin of the connect that brought it back, until it had the last of it; users
+    that come back together are one event, and so there is no interval.
     ``replayed_peak_per_s`` are deliveries in the best second.
     """
 

@@ -43,7 +43,10 @@ def _account(known: BacklogFigures) -> Table:
         ),
         cell(known.replayed_peak_per_s, units.format_count),
     ]
-    note = "Drained: from a user's return until it had the last of what was sent while it was away."
+    note = (
+        "Drained: from a user's return until it had the last of what was sent while it was away. Users that "
+        "come back together are one event, and the run file has not when each did: there are no intervals."
+    )
     return Table(named, [Row(cells, "bad" if known.missed else "")], note, how=[ways.AWAY, ways.ACCOUNT])
 
 

@@ -6,7 +6,7 @@ from siotool.report import ways
 from siotool.report.capacity_figures import CapacityFigures, HoldFigures
 from siotool.report.contents import Report
 from siotool.search.axis import HEADINGS, SHARED_OUT, show_load, show_number
-from siotool.searched import LOWEST_FAILED
+from siotool.searched import CONFIDENCE, LOWEST_FAILED
 
 _TONES: dict[str, Tone] = {"passed": "good", "failed": "bad", "undecided": "", "generator": ""}
 _WORDS = {
@@ -68,6 +68,8 @@ def _limit(found: CapacityFigures) -> str:
             return "higher loads could not be judged, as the server was not sampled"
         case ("bound", _, _):
             return "no gate failed up to the load that the search was not to exceed"
+        case ("time", _, _):
+            return "the search's time was over before a load failed"
         case ("server", _, resource) if resource:
             several = resource == "open files" or "cores" in resource.split()
             return f"{resource} {'are' if several else 'is'} what runs out"
@@ -83,6 +85,8 @@ def capacity(report: Report) -> Section:
     said = capacity_sentence(found)
     text = f"{said[0].upper()}{said[1:]}. The search took {units.format_duration(found.seconds)}"
     ended = f"; it ended because {found.why}." if found.why else "."
+    if found.confidence < CONFIDENCE:
+        ended += _why_unsure(found)
     held = [hold for hold in found.holds if hold.blocks or hold.doubts]
     note = (
         "Figures of this report are of the highest load that passed. Seconds in which a load had not settled "
@@ -106,6 +110,17 @@ def capacity(report: Report) -> Section:
     charts = [_chart(found, counted)] if len(counted) > 1 else []
     sentence = Sentence(text + ended, how=[ways.SEARCHED])
     return Section("capacity", "Capacity", [sentence, *charts, table] if held else [sentence])
+
+
+def _why_unsure(found: CapacityFigures) -> str:
+    """Why less is certain than was aimed at; empty where another search than the last one said so."""
+    held = sum(hold.blocks for hold in found.holds if hold.load == found.low)
+    if not held:
+        return ""
+    return (
+        f" The confidence is below {units.format_share(CONFIDENCE)}, as this load was held for "
+        f"{units.format_duration(held)}: failures that are as rare as the gates allow need more to be seen."
+    )
 
 
 def _row(unit: str, hold: HoldFigures) -> Row:

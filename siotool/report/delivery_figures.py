@@ -27,13 +27,20 @@ class DeliveryFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NodeFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Expected deliveries; ``expected = received + lost``. The times are response times, in seconds."""
+    """Expected deliveries; ``expected = received + lost``. The times are response times, in seconds.
+
+    The intervals (``*_low_s``, ``*_high_s``) are of 95 %, None where the run was too short to tell.
+    """
 
     expected: int
     received: int
     lost: int
     p50_s: float | None
     p99_s: float | None
+    p50_low_s: float | None = None
+    p50_high_s: float | None = None
+    p99_low_s: float | None = None
+    p99_high_s: float | None = None
 
 
 class ByNodeFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,8 +63,9 @@ class AudienceFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``to`` is whom they were for: all users, those of a room, one user who waited for it. Sizes are
     from ``size_from`` to ``size``. The times are of the first, the median and the last receiver of each
     message, from its intended start, and of how long after the first the last one was: over the
-    ``complete`` messages, which reached everyone. ``clock_error_s``: by how much a time may be off where
-    sender and receiver are on different machines; None where all load was made on one.
+    ``complete`` messages, which reached everyone. The intervals (``*_low_s``,
+    ``*_high_s``) are of 95 %, None where the run was too short to tell. ``clock_error_s``: by how much a time
+    may be off where sender and receiver are on different machines; None where all load was made on one.
     """
 
     to: AudienceKind
@@ -72,11 +80,27 @@ class AudienceFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     misdelivered: int
     complete: int
     first_p50_s: float | None
+    first_p50_low_s: float | None
+    first_p50_high_s: float | None
     first_p99_s: float | None
+    first_p99_low_s: float | None
+    first_p99_high_s: float | None
     median_p50_s: float | None
+    median_p50_low_s: float | None
+    median_p50_high_s: float | None
     median_p99_s: float | None
+    median_p99_low_s: float | None
+    median_p99_high_s: float | None
     last_p50_s: float | None
+    last_p50_low_s: float | None
+    last_p50_high_s: float | None
     last_p99_s: float | None
+    last_p99_low_s: float | None
+    last_p99_high_s: float | None
     spread_p50_s: float | None
+    spread_p50_low_s: float | None
+    spread_p50_high_s: float | None
     spread_p99_s: float | None
+    spread_p99_low_s: float | None
+    spread_p99_high_s: float | None
     clock_error_s: float | None = None

@@ -18,7 +18,8 @@ a user class that began no operation at all                         doubt
 the generator above 90 % of its open-file limit                     doubt
 a failure of the generator's own (no port, no file, no memory, bug) doubt
 a note of level ``doubt`` in the run file                           doubt
-a search for capacity that the generator ended                      doubt
+a search for capacity that the generator ended, or its time         doubt
+one that showed of no load that it passes, and of none that it fails doubt
 a planned fault that was not made before the run ended              doubt
 users that stayed unconnected or away; deliveries still open at the end     remark
 users that ended by themselves, without an arrival rate             remark
@@ -66,7 +67,7 @@ from siotool.runs.generator_limits import (
 from siotool.runs.hold import Marks
 from siotool.runs.sameness import names
 from siotool.runs.seconds import Seconds
-from siotool.searched import GENERATOR, UNSAMPLED
+from siotool.searched import GENERATOR, LOWEST_FAILED, TIME, UNSAMPLED
 from siotool.units import format_duration, format_share
 
 #: A loop this late did not run at all: it was stopped, suspended, or blocked by a task.
@@ -183,14 +184,27 @@ def _ending(run: Run) -> Iterator[str]:
 
 
 def _searched(run: Run) -> Iterator[str]:
-    """A search that the generator ended, and not the server, or that had nothing to judge by."""
+    """A search that the generator ended, or its time, and not the server, or that had nothing to judge by."""
     found = run.capacity
-    if found is not None and found.limited_by == UNSAMPLED:
+    if found is None:
+        return
+    by = found.limited_by
+    if by == TIME and found.low:
+        yield (
+            "the search's time was over before a load failed: the capacity is at least what it says. Begin "
+            "with a higher load"
+        )
+    if found.complete and not found.low and found.why != LOWEST_FAILED and by not in (GENERATOR, UNSAMPLED):
+        yield (
+            "the search showed of no load that it meets the gates, and of the lowest one not that it fails "
+            f"({found.why}): begin with less, or have more operations"
+        )
+    if by == UNSAMPLED:
         yield (
             "a gate is on the server, which was not sampled at higher loads: the capacity is at least what "
             "it says. Name what stays with --server-metrics, or --server NAME=cgroup:/PATH"
         )
-    if found is not None and found.limited_by == GENERATOR:
+    if by == GENERATOR:
         why = "; ".join(dict.fromkeys(text for hold in run.holds for text in hold.doubts))
         said = f" ({why})" if why else ""
         yield (

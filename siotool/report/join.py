@@ -88,14 +88,13 @@ def summarize(
     all_judged = all(map(is_, runs, whole))
     of_all = seconds if all_judged else seconds_of(whole)
     steady = _steady(seconds)
-    intervals = [interval for run in runs for interval in run.intervals]
     operations = sum_up(runs, seconds.held.tolist(), held_s=steady.duration_s)
     connections = _connections(runs, seconds)
     bandwidth = _bandwidth(runs, seconds)
     server, servers = sum_up_all(runs, seconds), sum_up_each(runs, seconds)
     outages, faults = sum_up_outages(runs), sum_up_faults(runs, storm)
     delivery, user_classes = _delivery(runs), sum_up_user_classes(runs)
-    by_node = sum_up_by_node(intervals)
+    by_node = sum_up_by_node(runs)
     capacity = capacity_of(whole)
     counted = counts(connections, bandwidth, of_all)
     sizing = size(
@@ -138,7 +137,7 @@ def summarize(
         away=sum_up_away(runs, outages),
         faults=faults,
         backlog=sum_up_backlog(runs, delivery, counted.backlog),
-        audiences=sum_up_audiences(intervals, clock_error_s(runs)),
+        audiences=sum_up_audiences(runs, clock_error_s(runs)),
         delivery_by_node=by_node,
         bandwidth=bandwidth,
         server=server,

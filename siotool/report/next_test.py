@@ -36,7 +36,8 @@ class ShownSoFar(msgspec.Struct, frozen=True):
     """What the runs have shown so far.
 
     ``searched``: a search for the capacity ended; ``at_least``: without a load that failed; ``by_generator``:
-    because the generator could do no more; ``unsampled``: or because a gate on the server had no samples.
+    because the generator could do no more; ``unsampled``: or because a gate on the server had no samples;
+    ``out_of_time``: or because its time was over.
     ``overloaded``: the run shows no capacity. ``peak`` connections were open. ``count`` is the number of
     servers from measurement, and its interval.
     """
@@ -45,6 +46,7 @@ class ShownSoFar(msgspec.Struct, frozen=True):
     at_least: bool = False
     by_generator: bool = False
     unsampled: bool = False
+    out_of_time: bool = False
     overloaded: bool = False
     peak: int = 0
     count: tuple[int, int] | None = None
@@ -70,15 +72,7 @@ def next_test(header: Header, known: ShownSoFar) -> NextTest:
             "--server-metrics URL or --server NAME=cgroup:/PATH, and search again",
         )
     if known.searched and known.at_least:
-        users = header.workload.search in (None, "users")
-        return _test(
-            header,
-            known,
-            ["--find-capacity", *(["--max-users", str(10 * max(1, known.peak))] if users else [])],
-            "no load failed: a search that may go on to ten times as many users finds where one does"
-            if users
-            else "no load failed: a search without its own bound goes on to what the generator can do",
-        )
+        return _test(header, known, *_higher(header, known))
     if known.searched:
         return _test(
             header,
@@ -102,6 +96,23 @@ def next_test(header: Header, known: ShownSoFar) -> NextTest:
         known,
         ["--find-capacity"],
         f"{count}a search for the capacity loads the server until a gate fails, and extrapolates nothing",
+    )
+
+
+def _higher(header: Header, known: ShownSoFar) -> tuple[list[str], str]:
+    """What a search needs to find a load that fails, after one that found none; and why."""
+    peak, users = max(1, known.peak), header.workload.search in (None, "users")
+    if known.out_of_time and users:
+        begun = f"a search that begins with {peak:,} users goes on from there"
+        return ["--find-capacity", "--users", str(peak)], f"its time was over before a load failed: {begun}"
+    if users:
+        return (
+            ["--find-capacity", "--max-users", str(10 * peak)],
+            "no load failed: a search that may go on to ten times as many users finds where one does",
+        )
+    return (
+        ["--find-capacity"],
+        "no load failed: a search without its own bound goes on to what the generator can do",
     )
 
 
@@ -140,7 +151,9 @@ def _of_search(header: Header, known: ShownSoFar) -> frozenset[str]:
     axis = header.workload.search
     if axis is None:
         return frozenset()
-    bounds = () if known.at_least and not (known.by_generator or known.unsampled) else _BOUNDS
+    bounds = (
+        () if known.at_least and not (known.by_generator or known.unsampled or known.out_of_time) else _BOUNDS
+    )
     return frozenset([*_AXIS, *bounds, *(() if axis == "users" else _USERS)])
 
 

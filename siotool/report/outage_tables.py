@@ -7,6 +7,7 @@ from siotool.report import ways
 from siotool.report.contents import Report
 from siotool.report.outage_figures import AwayFigures, OutageFigures
 from siotool.report.sizing_tables import cell, plural
+from siotool.report.uncertain import with_interval
 
 
 def outages(report: Report) -> Section:
@@ -23,20 +24,35 @@ def outages(report: Report) -> Section:
         for outage in report.outages
     ]
     note = (
-        "Times are from the loss of each user's connection. Most per s: connects tried in the worst second."
+        "Times are from the loss of each user's connection. An outage is one event: its percentiles are "
+        "of all its users, and have no interval. Most per s: connects tried in the worst second."
     )
     if report.away is not None and report.away.apart > 0:
         note += f" {_apart(report.away)}"
+    elif report.away is not None and len(rows) > 1 and (half := _half(report.away)):
+        note += f" Of the users of all outages {half}."
     if not rows:
         return Section(
-            "outages", title, [Sentence(_apart(report.away), "note", [ways.AWAY])] if report.away else []
+            "outages",
+            title,
+            [Sentence(_apart(report.away), "note", [ways.AWAY, ways.INTERVALS])] if report.away else [],
         )
-    return Section("outages", title, [Table(named, rows, note, how=[ways.AWAY, ways.ACCOUNT])])
+    return Section(
+        "outages", title, [Table(named, rows, note, how=[ways.AWAY, ways.ACCOUNT, ways.INTERVALS])]
+    )
 
 
 def _apart(away: AwayFigures) -> str:
-    back = "" if away.p50_s is None else f"; of all lost users half were back in {_time(away.p50_s)}"
+    half = _half(away)
+    back = f"; of all lost users {half}" if half else ""
     return f"{plural(away.apart, 'connection')} were lost in no outage, one by one{back}."
+
+
+def _half(away: AwayFigures) -> str:
+    if away.p50_s is None:
+        return ""
+    time = with_interval(away.p50_s, away.p50_low_s, away.p50_high_s, units.format_duration)
+    return f"half were back in {time}"
 
 
 def _outage(outage: OutageFigures) -> list[str]:

@@ -17,7 +17,9 @@ from collections.abc import Iterator, Sequence
 from siotool.histogram import Histogram, merged
 from siotool.report.outage_figures import AwayFigures, OutageFigures
 from siotool.report.peaks import peak_per_s, usual_s
+from siotool.report.percentiles import SHARES, Percentile, TimesBySecond
 from siotool.runfile import Interval, Run
+from siotool.runs.blocks import FEWEST
 
 #: The share of the connections that must be lost, or away, together.
 SHARE = 0.01
@@ -60,15 +62,42 @@ def sum_up_away(runs: Sequence[Run], outages: Sequence[OutageFigures]) -> AwayFi
         for name, share in (("50", 0.5), ("90", 0.9), ("95", 0.95), ("99", 0.99), ("99_9", 0.999))
     }
     whole = times.count >= lost
+    known = times_of_events(runs) if whole else {}
+    found = {name: known.get(name, Percentile()) for name in SHARES}
     return AwayFigures(
         lost=lost,
         back=times.count,
         apart=sum(sum(interval.connections.closed.values()) for interval in intervals)
         - sum(outage.lost for outage in outages),
         **at,
+        **{f"{name}_low_s": one.low for name, one in found.items()},
+        **{f"{name}_high_s": one.high for name, one in found.items()},
         max_s=times.max_s if whole else None,
         mean_s=times.mean_s if whole else None,
     )
+
+
+def times_of_events(runs: Sequence[Run]) -> dict[str, Percentile]:
+    """Percentiles of how long users were away, with intervals over events; empty with too few of them.
+
+    The users of one outage wait for the same server: it is one block, and so is each second outside of all.
+    Blocks of unlike sizes are worth fewer (L. Kish, "Survey Sampling", 1965, §11.7).
+    """
+    times, sizes = TimesBySecond(), Counter[int]()
+    number = 0
+    for run_number, run in enumerate(runs):
+        intervals = [interval for interval in run.intervals if not interval.draining]
+        event = list(range(number, number + len(intervals)))
+        for first, after in spans_of(intervals):
+            event[first:after] = [event[first]] * (after - first)
+        for block, interval in zip(event, intervals, strict=True):
+            times.add(interval.losses.away, block, run_number)
+            sizes[block] += interval.losses.away.count
+        number += len(intervals)
+    squares = sum(size**2 for size in sizes.values())
+    if not squares or sizes.total() ** 2 / squares < FEWEST:
+        return {}
+    return times.percentiles(times.histogram())
 
 
 def spans_of(intervals: Sequence[Interval]) -> Iterator[tuple[int, int]]:

@@ -12,10 +12,10 @@ from typing import Literal
 import msgspec
 
 from siotool.search.bounds import Bound, SearchGoal, classify, relevant
-from siotool.search.edge_belief import EdgeBelief, believe, proven
+from siotool.search.edge_belief import EdgeBelief, believe, proven, surety
 from siotool.search.seen_blocks import Block, Visit, totals_by_load
 from siotool.search.settling import Settling
-from siotool.searched import LOWEST_FAILED, HoldOutcome
+from siotool.searched import CONFIDENCE, LOWEST_FAILED, TIME_OVER, HoldOutcome
 
 #: Each step of the climb.
 FACTOR = 2.0
@@ -49,6 +49,9 @@ FAR_BEYOND, FEWEST_BEYOND = 0.5, 2
 #: Then the server recovers at this share of a load that it can carry.
 REST = 0.5
 
+#: Why a search ended at its highest load where that was not shown.
+NOT_SHOWN = "its highest load was shown neither to pass nor to fail"
+
 #: Standard deviations from the edge: from which on a load at which the search may end is proven (it is looked
 #: at each second), a hold beside the edge ends early, and below which it is undecided.
 PROVEN, CLEAR, UNCLEAR = 3.0, 2.0, 1.0
@@ -70,7 +73,7 @@ class Asked(msgspec.Struct, frozen=True):
     most: float
     whole: bool
     meant: tuple[int, ...] = (0,)
-    confidence: float = 0.95
+    confidence: float = CONFIDENCE
     width: float = 1.07
     longest_s: float = 255.0
 
@@ -111,16 +114,25 @@ class CapacitySearch:
 
         0 where no load passed, None where none failed.
         """
-        belief = self._belief
+        low, high, _ = self._known()
+        return low, high
+
+    def confidence(self) -> float:
+        """The confidence of the interval: that asked for, or less where holds were too short for more."""
+        return self._known()[2]
+
+    def _known(self) -> tuple[float, float | None, float]:
+        belief, asked = self._belief, self._asked.confidence
         if belief is None:
-            return 0.0, None
+            return 0.0, None, asked
         loads = [one.load for one in self._visits]
-        tail = (1 - self._asked.confidence) / 2
+        tail = (1 - asked) / 2
         low, high = belief.quantile(tail) * (1 - MODEL), belief.quantile(1 - tail) * (1 + MODEL)
         low = 0.0 if low < min(loads) * (1 - MODEL) else min(low, max(loads))
         if high <= max(loads):
-            return low, high
-        return max(low, self._shown_to_pass()), None
+            return low, high, asked
+        low = max(low, self._shown_to_pass())
+        return (low, None, asked) if low else self._passed_briefly()
 
     def _near(self) -> list[Visit]:
         """The holds that say something of the edge: not those far below a load that passed.
@@ -133,8 +145,15 @@ class CapacitySearch:
 
     def _shown_to_pass(self) -> float:
         """The highest load whose own holds show that it passes; 0 where none does."""
-        found = [load for load in self._bounds if self._proven(self._held(load)) > CLEAR]
+        found = [load for load in self._bounds if self._surety(load) >= self._asked.confidence]
         return max(found, default=0.0)
+
+    def _passed_briefly(self) -> tuple[float, None, float]:
+        """The highest load that passed where no hold was long enough for the confidence asked for."""
+        lower, _ = relevant(self._bounds)
+        if lower is None or not self._enough(lower) or self._missed_more(lower):
+            return 0.0, None, self._asked.confidence
+        return lower, None, self._surety(lower)
 
     def estimate(self) -> float | None:
         """The median of where the edge may be; None unless the interval has both ends."""
@@ -217,13 +236,25 @@ class CapacitySearch:
         shown = self._shown()
         if held_s >= CLIMB.duration_sum_s and abs(shown) > PROVEN:
             return "passed" if shown > 0 else "failed"
-        return "undecided" if held_s >= LONGEST_PROOF_S else None
+        return "undecided" if held_s >= LONGEST_PROOF_S and not self._may_be_shown(held_s) else None
+
+    def _may_be_shown(self, held_s: float) -> bool:
+        """Whether it is worth the time that is left to hold the highest load on."""
+        left_s = self._asked.longest_s - self.elapsed_s
+        if self.load < self._asked.most or left_s <= 0:
+            return False
+        load, longer = self.load, 1 + left_s / held_s
+        if not self._enough(load):
+            return self._enough(load, longer)
+        return self._surety(load) < self._asked.confidence <= self._surety(load, longer)
 
     def _climbed(self, held_s: float) -> HoldOutcome | None:
-        if held_s >= CLIMB.duration_sum_s and self._missed_more():
+        if held_s >= CLIMB.duration_sum_s and self._missed_more(self.load):
             return "failed"
         bound = self._bound_of(self.load)
-        return "passed" if bound == "lower" and (self._enough() or held_s >= LONGEST_CLIMB_S) else None
+        return (
+            "passed" if bound == "lower" and (self._enough(self.load) or held_s >= LONGEST_CLIMB_S) else None
+        )
 
     def _beside_edge(self, held_s: float) -> HoldOutcome | None:
         shown = self._shown()
@@ -237,17 +268,17 @@ class CapacitySearch:
     def _held(self, load: float) -> list[Visit]:
         return [one for one in (*self._visits, self._visit) if one.load == load and one.blocks]
 
-    def _shares(self) -> list[float]:
-        """What was missed at the present load, as a multiple of what each objective allows."""
-        found = [totals_by_load(self._held(self.load), number) for number in range(len(self._asked.allowed))]
+    def _shares(self, load: float) -> list[float]:
+        """What was missed at a load, as a multiple of what each objective allows."""
+        found = [totals_by_load(self._held(load), number) for number in range(len(self._asked.allowed))]
         return [
             totals[0].missed / totals[0].tried / share
             for totals, share in zip(found, self._asked.allowed, strict=True)
             if totals
         ]
 
-    def _missed_more(self) -> bool:
-        return max(self._shares(), default=0.0) > 1
+    def _missed_more(self, load: float) -> bool:
+        return max(self._shares(load), default=0.0) > 1
 
     def _far_beyond(self) -> bool:
         blocks = self._visit.blocks
@@ -260,9 +291,10 @@ class CapacitySearch:
         ]
         return sum(far) >= FEWEST_BEYOND and 2 * sum(far) > len(far)
 
-    def _enough(self) -> bool:
-        """Whether the share that an objective allows would be at least one operation of those seen."""
-        sums = {k: sum(block.tried[k] for block in self._visit.blocks) for k in self._asked.meant}
+    def _enough(self, load: float, times: float = 1.0) -> bool:
+        """Whether the share that an objective allows would be an operation of those seen at a load."""
+        blocks = [block for one in self._held(load) for block in one.blocks]
+        sums = {k: times * sum(block.tried[k] for block in blocks) for k in self._asked.meant}
         return all(not tried or tried * self._asked.allowed[k] >= 1 for k, tried in sums.items())
 
     def _bound_of(self, load: float) -> Bound:
@@ -290,6 +322,9 @@ class CapacitySearch:
     def _proven(self, own: Sequence[Visit]) -> float:
         return proven(own, self._asked.allowed, self._asked.meant)
 
+    def _surety(self, load: float, times: float = 1.0) -> float:
+        return surety(self._held(load), self._asked.allowed, self._asked.meant, times=times)
+
     # ── the next load ─────────────────────────────────────────────────────────────────
 
     def _choose(self, outcome: HoldOutcome) -> None:
@@ -301,13 +336,13 @@ class CapacitySearch:
             self._phase = "climb"
             self._go_on("passed")
         elif self._phase == "proof" and outcome in ("passed", "undecided"):
-            self._end("no gate failed")
+            self._end("no gate failed" if low else NOT_SHOWN)
         elif lowest and outcome == "failed":
             self._end(LOWEST_FAILED)
         elif low and high is not None and self._narrow(low, high) and self._confirmed():
             self._end("the interval is as narrow as wanted")
         elif self.elapsed_s >= self._asked.longest_s:
-            self._end("its time was over")
+            self._end(TIME_OVER)
         else:
             self._go_on(outcome)
 

@@ -20,7 +20,7 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+from scipy.special import betainc, gammaln
 
 from siotool.search.seen_blocks import Block, Visit, totals_by_load
 
@@ -164,4 +164,27 @@ def proven(own: Sequence[Visit], allowed: Sequence[float], meant: Sequence[int] 
             effect = max(1.0, PRIOR_SHARE * one.tried / one.blocks)
             root = math.sqrt(max(0.0, 2 * one.tried * twice / effect))
             found.append(root if missed < share else -root)
+    return min(found, default=0.0)
+
+
+def surety(
+    own: Sequence[Visit], allowed: Sequence[float], meant: Sequence[int] = (0,), *, times: float = 1.0
+) -> float:
+    """Return the confidence with which a load's holds show that it passes; 0 without operations.
+
+    It is that of the exact binomial bound (C. J. Clopper, E. S. Pearson, Biometrika 26, 1934) for as many
+    operations as there are where those that are taken to be missed together count as one (``PRIOR_SHARE``).
+    Of the objective nearest to failing, as in ``proven``; where none of the ``meant`` was tried, of one that
+    allows most. ``times``: of holds that are so many times as long and miss as large a share.
+    """
+    counted = [(number, one) for number in range(len(allowed)) for one in totals_by_load(own, number)]
+    chosen = [(number, one) for number, one in counted if one.missed or number in meant]
+    if not any(number in meant for number, _ in chosen):
+        most = max((allowed[number] for number, _ in counted), default=0.0)
+        chosen += [(number, one) for number, one in counted if allowed[number] == most]
+    found = []
+    for number, one in chosen:
+        alone = times / max(1.0, PRIOR_SHARE * one.tried / one.blocks)
+        missed, passed = one.missed * alone, (one.tried - one.missed) * alone
+        found.append(float(betainc(missed + 1, passed, allowed[number])) if passed > 0 else 0.0)
     return min(found, default=0.0)

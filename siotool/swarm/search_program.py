@@ -15,6 +15,8 @@ from siotool.search.seen_blocks import Block
 from siotool.searched import (
     GENERATOR,
     NOT_SAMPLED,
+    TIME,
+    TIME_OVER,
     UNSAMPLED,
     FoundCapacity,
     Hold,
@@ -240,7 +242,7 @@ class SearchProgram:
             value=search.estimate(),
             low=low,
             high=high,
-            confidence=self._asked.confidence,
+            confidence=search.confidence(),
             gate=first,
             limited_by=self._limit(high),
             seconds=round(search.elapsed_s, 1),
@@ -255,6 +257,8 @@ class SearchProgram:
         if self._search.ceiling < math.inf:
             made = not self._unshown & self._own_limits  # beside it, the missing samples are a doubt too
             return UNSAMPLED if NOT_SAMPLED in self._unshown and made else GENERATOR
+        if self._search.over and self._search.why == TIME_OVER:
+            return TIME
         if not self._search.over or self._load < self._searched.most:
             return ""
         return GENERATOR if self._searched.own_most else "bound"

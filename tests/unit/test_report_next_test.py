@@ -44,6 +44,12 @@ def header(make_run, command=COMMAND):
             "no load failed",
             id="no load failed",
         ),
+        pytest.param(
+            ShownSoFar(searched=True, at_least=True, out_of_time=True, peak=700),
+            "--find-capacity --users 700",
+            "time was over",
+            id="its time was over",
+        ),
         pytest.param(ShownSoFar(searched=True), "--find-capacity", "once more", id="a search that ended"),
     ],
 )

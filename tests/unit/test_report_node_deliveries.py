@@ -35,7 +35,7 @@ def test_intervals_are_summed_up_by_relation(make_run, sparse):
         msgspec.structs.replace(one, by_node=by_node)
         for one, by_node in zip(run.intervals, given, strict=True)
     ]
-    found = sum_up_by_node(intervals)
+    found = sum_up_by_node([msgspec.structs.replace(run, intervals=intervals)])
     assert found.nodes == 3
     assert (found.same.expected, found.same.received, found.same.lost) == (15, 15, 0)
     assert (found.across.expected, found.across.received, found.across.lost) == (10, 9, 1)

@@ -1,0 +1,154 @@
+"""How a search ends whose gates never fail, or whose operations are too few: never in silence.
+
+A gate of 0.1 % is not to be shown with 95 % in a minute. Such searches ended in "not known", and passed.
+"""
+
+import math
+
+import msgspec
+import pytest
+
+from siotool.report.capacity_figures import capacity_of
+from siotool.report.capacity_tables import capacity_sentence
+from siotool.report.doubts import find_doubts
+from siotool.runs.seconds import seconds_of
+from siotool.search.capacity_search import NOT_SHOWN, Asked, CapacitySearch
+from siotool.search.edge_belief import surety
+from siotool.search.objective import Objective, implied
+from siotool.search.seen_blocks import Block, Visit
+from siotool.searched import LOWEST_FAILED, TIME, TIME_OVER, FoundCapacity, Hold
+from siotool.swarm.search_program import SearchedLoad, SearchProgram
+from tests.unit.test_swarm_search_program import driven
+
+STRICT = [
+    pytest.param(0.001, id="p99.9, or 0.1 %"),
+    pytest.param(0.0005, id="a gate that allows nothing"),
+]
+
+
+def held(
+    allowed: float, per_user: float, *, start: float = 100.0, most: float = 100.0, missed: float = 0.0
+) -> CapacitySearch:
+    """A search of a server that misses so large a share at each load, with whole operations."""
+    search = CapacitySearch(Asked((allowed, 0.01), start, most, whole=True))
+    due = late = 0.0
+    while not search.over:
+        due, late = due + per_user * search.load, late + missed * per_user * search.load
+        tried, bad = math.floor(due), math.floor(late)
+        due, late = due - tried, late - bad
+        search.add(Block(1.0, (float(bad), 0.0), (float(tried), search.load), level_s=0.01))
+    return search
+
+
+@pytest.mark.parametrize("allowed", STRICT)
+@pytest.mark.parametrize("start", [100.0, 50.0])
+def test_a_strict_gate_that_never_fails_ends_at_the_bound_with_at_least(allowed: float, start: float) -> None:
+    search = held(allowed, 1.0, start=start)
+    low, high = search.interval()
+    assert search.why == "no gate failed"
+    assert high is None
+    assert low > 0
+    assert 0 < search.confidence() <= 0.95
+    if start == 100:
+        assert (low, search.confidence() < 0.6) == (100, True)
+
+
+def test_a_bound_is_held_on_as_long_as_that_makes_it_sure() -> None:
+    """0.5 % takes two minutes; it was given up after one."""
+    search = held(0.005, 1.0)
+    assert search.interval() == (100, None)
+    assert search.confidence() == 0.95
+    assert 100 < search.elapsed_s < 200
+
+
+def test_too_few_operations_for_the_gate_show_nothing() -> None:
+    search = held(0.001, 0.01)  # one a second: 1,000 are needed
+    assert search.interval() == (0, None)
+    assert search.why == NOT_SHOWN
+
+
+def test_a_bound_near_the_edge_says_that_it_was_not_shown() -> None:
+    search = held(0.01, 1.0, missed=0.011)
+    assert search.interval()[0] == 0
+    assert search.why == NOT_SHOWN
+
+
+def test_surety_is_that_of_the_exact_binomial_where_operations_are_alone() -> None:
+    """No miss of n: 1 - (1 - allowed)^n; the rule of three."""
+    alone = [Visit(10.0, [Block(1.0, (0.0, 0.0), (5.0, 0.0))] * 60)]
+    assert surety(alone, (0.01, 0.01)) == pytest.approx(1 - 0.99**300)
+    together = [Visit(10.0, [Block(1.0, (0.0, 0.0), (500.0, 0.0))] * 60)]
+    assert surety(together, (0.01, 0.01)) == pytest.approx(1 - 0.99**300), "5 of 500 in a second count"
+    assert surety(alone, (0.01, 0.01), times=2.0) == pytest.approx(1 - 0.99**600)
+    assert surety(alone, (0.01, 0.2), meant=(1,)) == surety(alone, (0.01, 0.01)), "none meant was tried"
+    assert surety([], (0.01,)) == 0
+
+
+LINE = FoundCapacity(
+    t_s=255,
+    search="users",
+    unit="connections",
+    value=None,
+    low=100,
+    high=None,
+    confidence=0.3,
+    gate="",
+    limited_by="bound",
+    seconds=66,
+    complete=True,
+    why="no gate failed",
+)
+HOLD = Hold(66, 6, 100, "undecided", "p99.9:ack > 200ms", 0.0, 0.001, 6000, 60, 4.0)
+
+
+def doubts_of(make_run, found):
+    run = msgspec.structs.replace(make_run(), capacity=found, holds=[HOLD])
+    return [text for text in find_doubts([run], [run], seconds_of([run])) if "search" in text]
+
+
+def test_at_least_by_a_bound_is_no_doubt_and_says_how_sure_it_is(make_run):
+    assert doubts_of(make_run, LINE) == []
+    run = msgspec.structs.replace(make_run(), capacity=LINE, holds=[HOLD])
+    found = capacity_of([run])
+    assert found is not None
+    said = capacity_sentence(found)
+    assert "at least 100 connections of this workload, with 30 % confidence" in said
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        pytest.param({"low": 0, "why": NOT_SHOWN}, "showed of no load that it meets", id="not known"),
+        pytest.param(
+            {"low": 0, "high": 120, "why": TIME_OVER, "limited_by": "server"},
+            "showed of no load that it meets",
+            id="less than, out of time",
+        ),
+        pytest.param(
+            {"limited_by": TIME, "why": TIME_OVER}, "time was over before a load failed", id="out of time"
+        ),
+    ],
+)
+def test_an_end_that_shows_no_capacity_is_a_doubt(make_run, changed, said):
+    (doubt,) = doubts_of(make_run, msgspec.structs.replace(LINE, **changed))
+    assert said in doubt
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"low": 0, "why": LOWEST_FAILED}, id="the lowest load failed: that is a result"),
+        pytest.param({"low": 0, "complete": False}, id="ended early: said elsewhere"),
+    ],
+)
+def test_other_ends_have_their_own_word(make_run, changed):
+    assert doubts_of(make_run, msgspec.structs.replace(LINE, **changed)) == []
+
+
+def test_a_climb_whose_time_ends_before_a_load_fails_says_that_it_was_the_time() -> None:
+    """With strict gates each load takes 15 s: there was no word, and the search passed."""
+    gates = [Objective("p99.9:ack > 200ms", "late", 1e-6, "ack", "", 0.2), *implied()]
+    program = SearchProgram(SearchedLoad("users", 10.0, 1e12, users=7), gates, 0.95)
+    _, lines = driven(program, edge=math.inf)
+    found = [line for line in lines if isinstance(line, FoundCapacity)][-1]
+    assert (found.complete, found.high, found.limited_by, found.why) == (True, None, TIME, TIME_OVER)
