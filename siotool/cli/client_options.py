@@ -81,6 +81,10 @@ def transports(name: str | None, mix: str | None) -> TransportShares:
     for part in mix.split(","):
         word, _, share = part.strip().partition("=")
         transport = _transport(word, "--transport-mix")
+        if transport in shares:
+            raise InputError(
+                f"--transport-mix names {transport} twice", "each transport has one share of the users"
+            )
         try:
             shares[transport] = float(share.removesuffix("%"))
         except ValueError:

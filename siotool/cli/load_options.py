@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from siotool import units
 from siotool.cli.secret_options import shown_url
@@ -224,11 +224,18 @@ def url(text: str) -> tuple[str, list[str]]:
             f"{shown_url(text)!r} has a path",
             "give only the server's URL, and the rest with --path and --namespace",
         )
-    base = f"{parts.scheme}://{parts.netloc}" if port is None or port else text
-    return base, [f"{name}={value}" for name, value in parse_qsl(parts.query, keep_blank_values=True)]
+    if port == 0:
+        raise InputError(f"{shown_url(text)!r} has the port 0, on which nothing listens", "name its port")
+    return f"{parts.scheme}://{parts.netloc}", [
+        f"{name}={value}" for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    ]
 
 
 def check_path(path: str) -> None:
-    """Raise InputError for a path with a query in it."""
+    """Raise InputError for a path with a query in it, or that no line of HTTP can hold."""
     if "?" in path or "#" in path:
         raise InputError(f"--path {path!r} has a query in it", "give it with --query KEY=VALUE")
+    if not (path.isascii() and path.isprintable()) or " " in path:
+        raise InputError(
+            f"--path {path!r} has a character that no request can hold", f"write it {quote(path, '/%')}"
+        )

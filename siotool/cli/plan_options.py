@@ -16,7 +16,7 @@ def read_text(name: str, what: str) -> str:
     """Read a file the user named, ``-`` for stdin. Raises InputError with the reason."""
     try:
         if name == "-":
-            return sys.stdin.read()
+            return sys.stdin.read().removeprefix("\ufeff")
         return Path(name).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"cannot read {what} {name}: {error.strerror}", "check the name") from error
@@ -34,7 +34,10 @@ def typed(flags: Mapping[str, tuple[str, str]], settings: Sequence[str], file: s
         key, equals, text = setting.partition("=")
         if not equals or not key:
             raise InputError(f"--set {setting!r} is not key=value", "for example --set server.processes=4")
-        given[key.strip()] = (f"--set {key.strip()}", text.strip())
+        key = key.strip()
+        if key in flags:
+            raise InputError(f"{flags[key][0]} and --set {key} both say what {key} is", "give one of them")
+        given[key] = (f"--set {key}", text.strip())
     inputs = from_flags(given)
     if file is None:
         return inputs

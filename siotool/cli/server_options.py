@@ -1,5 +1,6 @@
 """Reads the options that name servers to sample; InputError says what is wrong with one."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -67,6 +68,8 @@ def read(
     for option, value in (("--server-cores", cores), ("--server-bandwidth", bandwidth)):
         if value is not None and not (servers or admins or embedded):
             raise InputError(f"{option} has no server", "name one with --server-pid or --server")
+    if cores is not None and not math.isfinite(cores):
+        raise InputError(f"--server-cores {cores}: expected a number of cores", "as --server-cores 4")
     link = None if bandwidth is None else units.parse_byte_rate(bandwidth, "--server-bandwidth")
     if link is not None and not link > 0:
         raise InputError(f"--server-bandwidth {bandwidth}: expected more than 0")

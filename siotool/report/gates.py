@@ -239,6 +239,9 @@ def _metric(text: str, left: str) -> tuple[str, str | None, str | None]:
     if op not in OPS:
         problem = f"unknown operation {op!r}" if op else f"no operation ({', '.join(OPS)})"
         raise _error(text, after, problem, example, _nearest(op, OPS) if op else "")
+    if metric == "errors" and op == "phase":
+        problem = "phases are counted where they succeed; one that fails is a failed connect"
+        raise _error(text, after, problem, EXAMPLES["connect_errors"])
     if len(parts) == 2:
         return metric, op, None
     name = parts[2].strip()

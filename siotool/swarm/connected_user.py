@@ -157,6 +157,10 @@ class ConnectedUser(ScheduledUser):
         except Exception as error:
             if error is not self.reported_error:  # raised while it stopped, which Locust does not report
                 self._report_error(error)
+        except BaseException as error:  # as gevent.Timeout, of which Locust lets its user die
+            if isinstance(error, gevent.GreenletExit | KeyboardInterrupt | SystemExit):
+                raise
+            self._report_error(error)
         finally:
             self._leave()
 

@@ -197,7 +197,7 @@ class LastingConnection:
             self._holder._report_error(
                 ScenarioError("on_disconnected sends something, while there is no connection")
             )
-        except Exception as error:  # the scenario's own code
+        except (Exception, gevent.Timeout) as error:  # the scenario's own code
             self._holder._report_error(error)
         return self._by_hand
 
@@ -231,7 +231,7 @@ class LastingConnection:
             pass
         except self._holder._ending:
             raise
-        except Exception as error:  # the scenario's own code
+        except (Exception, gevent.Timeout) as error:  # the scenario's own code
             if first:
                 raise
             self._holder._report_error(error)

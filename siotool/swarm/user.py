@@ -217,7 +217,9 @@ class SocketIOUser(ConnectedUser):
                 answer = handler(*arguments)
                 if reply is not None:
                     self._engine.reply(reply, _as_arguments(answer))
-            except Exception as error:
+            except (gevent.GreenletExit, KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:
                 if not (self._stopping and isinstance(error, self._ending)):  # its user has left meanwhile
                     self._report_error(error)
 

@@ -61,14 +61,25 @@ def refused(tmp_path, monkeypatch, capsys):
         pytest.param(["ftp://localhost"], "use http, https, ws or wss", id="a scheme of something else"),
         pytest.param(["http://"], "is not the URL of a Socket.IO server", id="no host"),
         pytest.param(["http://localhost:99999"], "is not a URL", id="a port that does not exist"),
+        pytest.param(["http://localhost:0"], "has the port 0", id="no port of a server"),
         pytest.param(["http://localhost/chat"], "and the rest with --path and --namespace", id="a path"),
         pytest.param(["demo", "--path", "/io?x=1"], "has a query in it", id="a query in the path"),
+        pytest.param(
+            ["demo", "--path", "/a\r\nX: 1"], "write it /a%0D%0AX%3A%201", id="a line break in the path"
+        ),
+        pytest.param(["demo", "--path", "/größe"], "write it /gr%C3%B6%C3%9Fe", id="a path beyond ASCII"),
+        pytest.param(
+            ["demo", "--server-cores", "nan"], "expected a number of cores", id="no number of cores"
+        ),
         pytest.param(["demo", "--query", "x"], "no value", id="a query without value"),
         pytest.param(["demo", "--query", "EIO=3"], "Engine.IO itself uses it", id="a query of Engine.IO's"),
         pytest.param(["demo", "--transport", "sse"], "is no transport", id="an unknown transport"),
         pytest.param(["demo", "--transport-mix", "sse=1"], "is no transport", id="one in a mix"),
         pytest.param(["demo", "--transport-mix", "polling"], "has no share", id="a mix without shares"),
         pytest.param(["demo", "--transport-mix", "polling=0"], "more than 0", id="a share of nothing"),
+        pytest.param(
+            ["demo", "--transport-mix", "polling=8,websocket=1,polling=2"], "twice", id="a share given twice"
+        ),
         pytest.param(
             ["demo", "--transport", "polling", "--transport-mix", "polling=1"],
             "contradict each other",

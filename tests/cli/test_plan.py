@@ -108,6 +108,9 @@ REFUSED = [
         ["--connections", "1G", "--capacity", "1B/s"], "2 TB/s", "check the units", id="absurd fleet"
     ),
     pytest.param(["--format", "xml"], "xml", "json", id="unknown format"),
+    pytest.param(
+        ["--set", "workload.connections=2M"], "--connections and --set", "one of them", id="one key twice"
+    ),
 ]
 
 

@@ -33,6 +33,7 @@ def folder(tmp_path):
         pytest.param(["plan", "chat.toml"], None, id="the file first"),
         pytest.param(["plan", "--draws", "200", "--file", "chat.toml"], None, id="the file as an option"),
         pytest.param(["plan", "-"], EXAMPLE, id="the file on stdin"),
+        pytest.param(["plan", "-"], f"\ufeff{EXAMPLE}", id="a byte order mark on stdin"),
     ],
 )
 def test_a_file_makes_a_plan(siotool, arguments, stdin, folder):

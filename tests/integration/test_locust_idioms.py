@@ -384,6 +384,51 @@ def test_a_user_that_breaks_in_its_start_leaves(failing: Any) -> None:
     assert held[-1].connections.open == held[-1].connections.users == 3
 
 
+GIVES_UP = """
+import gevent
+from siotool.swarm.user import SocketIOUser, task
+
+
+class OutOfTime(SocketIOUser):
+    @task
+    def act(self):
+        with gevent.Timeout(0.05):
+            self.call("never", 1)
+
+
+class Outcome(BaseException):
+    pass
+
+
+class Hears(SocketIOUser):
+    def on_start(self):
+        self.on("tick", self.heard)
+        super().on_start()
+
+    def heard(self, *_):
+        raise Outcome("heard")
+
+    @task
+    def act(self):
+        self.call("echo", 1)
+"""
+
+
+def test_what_is_no_exception_of_pythons_kind_fails_the_run_too(
+    loadtest: Callable[..., Any], tmp_path: Path
+) -> None:
+    """gevent.Timeout, as outcomes of pytest, is no ``Exception``: the user died of it, and the run passed."""
+    (tmp_path / "gives_up.py").write_text(GIVES_UP)
+    done = loadtest(
+        *("demo", "--tick-rate", 4, "--scenario", tmp_path / "gives_up.py", "--users", 2, "--run-time", "3s")
+    )
+    assert told(done)["Timeout"]["count"] == 1
+    assert told(done)["Outcome"]["count"] > 1
+    (gate,) = (gate for gate in done.report["gates"] if gate["expr"] == "exceptions > 0")
+    assert gate["outcome"] == "failed"
+    assert "Traceback" not in done.stderr
+
+
 THINKING = """
 import time
 

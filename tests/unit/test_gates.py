@@ -73,6 +73,9 @@ def test_an_expression_is_read(text, expected):
         pytest.param("p99:akc > 1s", 5, "unknown operation 'akc'", "did you mean ack?", id="nearest op"),
         pytest.param("p99: > 1s", 5, "no operation", "p99:ack:echo", id="empty op"),
         pytest.param("p99 > 1s", 4, "'p99' needs an operation", "p99:ack:echo", id="op missing"),
+        pytest.param(
+            "errors:phase:tcp > 1%", 8, "a failed connect", "connect_errors > 1%", id="a phase never fails"
+        ),
         pytest.param("rate < 1/s", 5, "'rate' needs an operation", "rate:ack:echo", id="rate of nothing"),
         pytest.param("p99:ack: > 1s", 9, "no name", "p99:ack:echo", id="empty name"),
         pytest.param("lost:x > 1", 5, "takes no ':'", "lost > 0.1%", id="name where none belongs"),
