@@ -296,13 +296,6 @@ def test_an_error_beyond_15_percent_is_said():
     )
 
 
-def test_the_scalability_law_of_fleets_that_hear_everything_has_contention():
-    scaling = measured("redis").scaling
-    assert scaling is not None
-    assert scaling.alpha > 0.02
-    assert measured("none").scaling is None, "without an adapter larger fleets do other work"
-
-
 def test_a_machine_that_was_full_is_doubted():
     profile = measured("redis", machine_share=0.95)
     assert [said[:10] for said in profile.doubts] == ["1 server: ", *(f"{n} servers:" for n in NODES[1:])]
