@@ -357,6 +357,20 @@ def test_a_backend_that_sends_nothing_or_costs_nothing_has_no_rate():
     assert "topology.backend_rate" not in figures
 
 
+@pytest.mark.parametrize(("free", "known"), [(19, True), (21, False)])
+def test_a_few_draws_in_which_a_message_is_free_do_not_take_the_backends_rate_away(free, known):
+    """One of 400 was enough: a plan then took what is published for any Redis."""
+    profile = measured("redis")
+    rows = dict(zip(profile.backend.names, map(list, profile.backend.replicates), strict=True))
+    for name in ("message", "receiver", "byte"):
+        rows[name][:free] = [0.0] * free
+    backend = msgspec.structs.replace(profile.backend, replicates=list(rows.values()))
+    figures = inputs_of_adapter(
+        msgspec.structs.replace(profile, backend=backend), Inputs(), 200.0, 1, alone=True
+    ).figures
+    assert ("topology.backend_rate" in figures) == known
+
+
 @pytest.mark.parametrize(("kind", "refused"), [("typed", True), ("default", False)])
 def test_a_plan_with_another_adapter_is_refused(kind, refused):
     planned = Inputs({"topology.adapter": Figure("postgres", Provenance(kind, "plan.toml"))})
