@@ -1,6 +1,7 @@
 """``siotool lab measure``: what an adapter costs, from fleets of several sizes, and who hears a publish."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -47,7 +48,8 @@ def measure(
     others. `profile.json` is for `siotool plan --from`. Four fleets take some 6 minutes.
 
     Exits 4 when a publish is not received as the planner thinks, or a fleet of --check is
-    more than 15 % off; 5 when the machine was full.
+    more than 15 % off; 5 when the machine was full; 130 after Ctrl-C, when a profile is made of
+    the fleets that were measured by then, where they suffice.
 
     Examples:
 
@@ -58,10 +60,9 @@ def measure(
     ```
     """
     from siotool.cli import lab_options
-    from siotool.cli.fleet_loads import fleet_loads, left_out, load_fleet, measurable
+    from siotool.cli.fleet_loads import fleet_loads, left_out, measurable
     from siotool.cli.places import REPORTS
     from siotool.lab.needs import check_folder, check_machine
-    from siotool.plan.evidence.fleet_phases import fleet_words
 
     form = output_format or by_ending(output, WithPage)
     given = lab_options.read(file, {"adapter": adapter, "recovery": recovery})
@@ -80,17 +81,51 @@ def measure(
     if not quiet:
         minutes = sum(load.seconds for load in loads) / 60
         say(f"{len(counts)} fleets, {rounds} times: {minutes:.1f} min and their starts")
-    runs = []
-    for load in loads:
-        if not quiet:
-            say(f"{fleet_words(load.lab.servers)}, adapter {asked.adapter}: {load.seconds:.0f} s")
-        runs.append(load_fleet(load, folder / load.name))
+    runs = _loaded(loads, folder, quiet=quiet)
+    if len(runs) < len(loads):
+        _keep_cut(runs, loads, checked, most, seed, folder)
+        raise typer.Exit(ExitCode.INTERRUPTED)
     profile = profile_of(runs, loads, checked, most, seed)
     keep(profile, folder)
     if not quiet:
         say(f"profile.json, report and runs in {folder}/")
     _write(profile, form, output)
     raise typer.Exit(_judged(profile, checked))
+
+
+def _loaded(loads: Sequence[Any], folder: Path, *, quiet: bool) -> list[Any]:
+    """Run the loads one after the other; return the runs that came to their end, fewer after a Ctrl-C."""
+    from siotool.cli import fleet_loads
+    from siotool.plan.evidence.fleet_phases import fleet_words
+
+    runs = []
+    with suppress(KeyboardInterrupt):
+        for load in loads:
+            if not quiet:
+                say(f"{fleet_words(load.lab.servers)}, adapter {load.lab.adapter}: {load.seconds:.0f} s")
+            runs.append(fleet_loads.load_fleet(load, folder / load.name))
+    return runs
+
+
+def _keep_cut(
+    runs: Sequence[Any], loads: Sequence[Any], checked: Sequence[int], rate: float, seed: int, folder: Path
+) -> None:
+    """Keep what a measurement has that was interrupted, as a profile where that suffices for one; say so."""
+    import msgspec
+
+    said = f"interrupted: {len(runs)} of {len(loads)} loads came to their end"
+    if not runs:
+        complain(f"{said}: there is nothing to keep")
+        return
+    done = loads[: len(runs)]
+    sizes = {load.lab.servers for load in done}
+    try:
+        profile = profile_of(runs, done, [one for one in checked if one in sizes], rate, seed)
+    except InputError as error:
+        complain(f"{said}, too few for a profile ({error.message})", f"their runs are in {folder}/")
+        return
+    keep(msgspec.structs.replace(profile, doubts=[*profile.doubts, said]), folder)
+    complain(f"{said}; profile.json, report and runs in {folder}/ are of these")
 
 
 def numbers(text: str, option: str) -> list[int]:

@@ -56,14 +56,14 @@ def learn(
             adapter, planned, sizes.published, seed, alone=not names, delivered=sizes.delivered
         )
         if not names:
-            return Measured(own, None, describe_adapter(adapter))
+            return Measured(own, None, describe_adapter(adapter, own))
         others = learn(
             names, planned=planned, accept_suspect=accept_suspect, seed=seed, same_target=same_target
         )
         return msgspec.structs.replace(
             others,
             inputs=compose.over(own, others.inputs),
-            describe=with_adapter(others.describe, adapter),
+            describe=with_adapter(others.describe, adapter, own),
         )
     if (path := profile_among(names)) is not None:
         calibrated = read_profile(path)

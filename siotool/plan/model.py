@@ -155,6 +155,8 @@ class Scaling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``gamma`` messages per second of one node, ``alpha`` contention, ``beta`` coherency;
     ``trusted_nodes`` is up to where the curve is trusted; None where measurements go beyond its peak.
+    Of a measured adapter it is a check: ``processes`` do ``law_times`` the work of one by the law, and
+    ``costs_times`` by the costs that the plan counts with; None where there is nothing to compare.
     """
 
     alpha: float
@@ -162,13 +164,17 @@ class Scaling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gamma: float
     trusted_nodes: float | None
     sentence: str
+    processes: int | None = None
+    law_times: float | None = None
+    costs_times: float | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What measured runs say, how well the fit explains them, and how far the plan goes beyond them.
 
     ``observed_cores`` and ``predicted_cores`` have one value for each second of the runs.
-    ``extrapolation`` is the load of a planned server over the most that was measured.
+    ``extrapolation`` is the load of a planned server over the most that was measured. ``beyond`` are
+    warnings: how far the plan goes beyond the runs, and where what was measured contradicts itself.
     """
 
     runs: list[str]

@@ -1,9 +1,10 @@
 """What each adapter costs, and how well other fleets predict one: the tables of docs/adapters.md.
 
-``python -m tests.bench.adapters [ADAPTER …] [--out DIR] [--lock FILE]`` does what ``siotool lab measure
---adapter ADAPTER`` does, one adapter after the other, some 5 minutes each, and prints the tables. Fleets that
-are in DIR already are taken from there. With ``--lock`` two fleets at a time wait until nobody else holds the
-file.
+``python -m tests.bench.adapters [ADAPTER …] [--out DIR] [--rounds N] [--lock FILE]`` does what ``siotool lab
+measure --adapter ADAPTER`` does, one adapter after the other, some 6 minutes each (3 with ``--rounds 1``),
+and prints the tables. The last one is of ``siotool plan --from``: for each fleet of several servers a profile
+is written that has not seen it, ``without-N``, and plans its load. Fleets that are in DIR already are taken
+from there. With ``--lock`` two fleets at a time wait until nobody else holds the file.
 """
 
 import argparse
@@ -13,15 +14,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from siotool.cli.fleet_loads import fleet_loads, load_fleet
 from siotool.cli.lab_measure import NODES, RATE, RATES, ROUNDS, keep, numbers, profile_of
 from siotool.cli.options import SEED
 from siotool.lab.lab import AdapterName, Lab
 from siotool.plan.documents.adapter_document import cost_words, error_words, share_words
 from siotool.plan.evidence.adapter_profile import AdapterProfile, SideCosts
+from siotool.plan.evidence.calibrated import FILE_NAME as PROFILE_NAME
+from siotool.plan.evidence.fleet_phases import fleet_phases
+from siotool.plan.evidence.holds import usual_pace
 from siotool.runfile import FILE_NAME
 from siotool.runs import reading
 from siotool.units import format_rate, format_share
+from tests.bench.adapter_plans import PlannedFleet, planned_fleet
 
 ADAPTERS: tuple[AdapterName, ...] = (
     "none",
@@ -48,10 +55,17 @@ def quiet(lock: Path | None) -> Iterator[None]:
         yield
 
 
-def measured(adapter: AdapterName, folder: Path, lock: Path | None) -> AdapterProfile:
-    """Load what is not there yet, and make the profile."""
+class MeasuredAdapter(msgspec.Struct, frozen=True):
+    """A profile of all fleets, and each fleet of several servers as a plan has it that did not see it."""
+
+    profile: AdapterProfile
+    planned: list[PlannedFleet]
+
+
+def measured(adapter: AdapterName, folder: Path, rounds: int, lock: Path | None) -> MeasuredAdapter:
+    """Load what is not there yet, and make the profiles."""
     rate = RATES.get(adapter, RATE)
-    loads = fleet_loads(Lab(adapter=adapter), numbers(NODES, "nodes"), rate, ROUNDS, SEED)
+    loads = fleet_loads(Lab(adapter=adapter), numbers(NODES, "nodes"), rate, rounds, SEED)
     places = [folder / load.name for load in loads]
     todo = [one for one in zip(loads, places, strict=True) if not (one[1] / FILE_NAME).is_file()]
     for pair in (todo[:2], todo[2:]):
@@ -62,7 +76,20 @@ def measured(adapter: AdapterName, folder: Path, lock: Path | None) -> AdapterPr
     runs = [reading.read(place / FILE_NAME) for place in places]
     profile: AdapterProfile = profile_of(runs, loads, [], rate, SEED)
     keep(profile, folder)
-    return profile
+    planned = []
+    # without an adapter a fleet does not do what its plan is for
+    for servers in SEVERAL if adapter != "none" else ():
+        place = folder / f"without-{servers}"
+        keep(profile_of(runs, loads, [servers], rate, SEED), place)
+        pace = usual_pace(runs[0])
+        phases = [
+            phase
+            for run, load in zip(runs, loads, strict=True)
+            if load.lab.servers == servers
+            for phase in fleet_phases(run, load.phases, pace)
+        ]
+        planned.append(planned_fleet(place / PROFILE_NAME, phases))
+    return MeasuredAdapter(profile, planned)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -89,14 +116,26 @@ def errors(profile: AdapterProfile, side: str) -> list[str]:
     return [error_words(found[n].error) if n in found else "–" for n in SEVERAL]
 
 
+def planned_words(fleet: PlannedFleet, side: str) -> str:
+    """The error of one side, with the cores that were planned and measured."""
+    planned, seen = (
+        (fleet.planned, fleet.measured)
+        if side == "server"
+        else (fleet.backend_planned or 0.0, fleet.backend_measured or 0.0)
+    )
+    return f"{error_words(fleet.errors()[side])} ({planned:.3f}, {seen:.3f})"
+
+
 def main() -> None:
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.adapters", description=__doc__)
     parser.add_argument("adapters", nargs="*", default=ADAPTERS)
     parser.add_argument("--out", type=Path, default=Path("reports/adapters"))
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--lock", type=Path)
     args = parser.parse_args()
-    profiles = [measured(name, args.out / name, args.lock) for name in args.adapters]
+    found = [measured(name, args.out / name, args.rounds, args.lock) for name in args.adapters]
+    profiles = [one.profile for one in found]
     nodes = [f"{n} servers" for n in SEVERAL]
     laws = [
         [
@@ -119,6 +158,13 @@ def main() -> None:
         if any(prediction.side == side for prediction in one.predictions)
     ]
     print(table(["error of the prediction", "of", *nodes], rows))
+    rows = [
+        [one.profile.adapter, side, *(planned_words(fleet, side) for fleet in one.planned)]
+        for one in found
+        for side in ("server", "backend")
+        if one.planned and side in one.planned[0].errors()
+    ]
+    print(table(["planned from the others: error (cores)", "of", *nodes], rows))
     for one in profiles:
         busiest = max(fleet.machine_most for fleet in one.fleets)
         rate = format_rate(one.rate_per_s)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -147,6 +148,63 @@ def test_a_fleet_that_is_not_predicted_is_exit_code_4(siotool, fleets, tmp_path,
     assert "prediction fails: 3 servers, the server's CPU -" in done.stderr
 
 
+@pytest.fixture
+def interrupted(monkeypatch, fleets):
+    """Ctrl-C comes in the middle of the load with this number, from 0 on."""
+
+    def at(number: int) -> None:
+        done = fleets("redis")
+        plain = fleet_loads.load_fleet
+
+        def load_fleet(load: FleetLoad, folder: Path) -> Run:
+            if len(done) == number:
+                raise KeyboardInterrupt
+            return plain(load, folder)
+
+        monkeypatch.setattr(fleet_loads, "load_fleet", load_fleet)
+
+    return at
+
+
+def test_ctrl_c_keeps_a_profile_of_the_fleets_that_were_measured(siotool, interrupted, tmp_path):
+    """It ended without a word, and without a profile of the five minutes before."""
+    interrupted(6)
+    arguments = ("--adapter", "redis", "--nodes", "1,2,4", "--check", "3", "--out", "seen")
+    done = siotool("lab", "measure", *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (130, ""), done.stderr
+    said = "interrupted: 6 of 8 loads came to their end"
+    assert f"{said}; profile.json, report and runs in seen/ are of these" in done.stderr
+    profile = json.loads((tmp_path / "seen/profile.json").read_text())
+    assert [one["servers"] for one in profile["fleets"]] == [1, 2, 3, 4]
+    assert said in profile["doubts"]
+    arguments = ("--connections", "1k", "--consumption-rate", "1KB/s", "--format", "json")
+    plan = siotool("plan", "--from", "seen", *arguments, cwd=tmp_path)
+    assert said in json.loads(plan.stdout)["evidence"]["remarks"]
+
+
+@pytest.mark.parametrize(
+    ("number", "arguments", "words"),
+    [
+        pytest.param(0, [], "0 of 8 loads came to their end: there is nothing to keep", id="the first"),
+        pytest.param(1, [], "1 of 8 loads came to their end, too few for a profile (8 phases are", id="few"),
+        pytest.param(
+            1,
+            ["--nodes", "2,3,4", "--check", "1"],
+            "too few for a profile (no fleet is left",
+            id="checked only",
+        ),
+    ],
+)
+def test_ctrl_c_before_there_is_enough_for_a_profile_says_so(
+    siotool, interrupted, number, arguments, words, tmp_path
+):
+    interrupted(number)
+    done = siotool("lab", "measure", "--adapter", "redis", *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (130, ""), done.stderr
+    assert words in done.stderr
+    assert list(tmp_path.rglob("profile.json")) == []
+
+
 def test_a_full_machine_is_exit_code_5(siotool, fleets, tmp_path, monkeypatch):
     fleets("none")
     monkeypatch.setitem(SERVER, "delivery", 150e-6)
@@ -178,6 +236,52 @@ def test_a_plan_takes_the_adapter_and_its_costs_from_a_profile(siotool, name, fo
     assert "server.publish_cost" not in guessed
 
 
+@pytest.fixture
+def scaled(tmp_path: Path, folder: Path) -> Path:
+    """Fleets of four sizes, as they are, and with a loss in each pair of servers that no cost has."""
+    for name, loss in (("as-the-costs", 0.0), ("lossy", 0.12)):
+        phases = [
+            msgspec.structs.replace(one, cores=one.cores * (1 + loss * one.servers * (one.servers - 1)))
+            for one in fleet_of(ADAPTERS["redis"], (1, 2, 3, 4))
+        ]
+        profile = measure_adapter(ADAPTERS["redis"], phases, (), MEASURED, 1)
+        (folder / f"{name}.json").write_text(to_json(profile, 10), encoding="utf-8")
+    return folder
+
+
+def scaled_plan(siotool, folder: Path, name: str):
+    messages = ("plan.toml", "--connections=20k", "--from", name, "--draws=500", "--format=json")
+    busy = ("--set", "workload.messages.chat.rate=10/min")
+    done = siotool("plan", *messages, *busy, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_scalability_law_checks_the_costs_and_changes_no_figure(siotool, scaled):
+    plan = scaled_plan(siotool, scaled, "as-the-costs.json")
+    scaling = plan["evidence"]["scaling"]
+    assert 1 < scaling["processes"] <= 4
+    assert scaling["law_times"] == pytest.approx(scaling["costs_times"], rel=0.05)
+    assert scaling["law_times"] < 0.95 * scaling["processes"]
+    assert "changes no figure" in scaling["sentence"]
+    assert not [one for one in plan["warnings"] if "scalability law" in one]
+    known = json.loads((scaled / "as-the-costs.json").read_text()) | {"scaling": None}
+    (scaled / "without.json").write_text(json.dumps(known))
+    without = scaled_plan(siotool, scaled, "without.json")
+    assert without["evidence"]["scaling"] is None
+    assert (without["servers"], without["constraints"]) == (plan["servers"], plan["constraints"])
+
+
+def test_a_loss_that_no_cost_has_is_a_warning(siotool, scaled):
+    plan = scaled_plan(siotool, scaled, "lossy.json")
+    scaling = plan["evidence"]["scaling"]
+    assert scaling["processes"] == 4
+    assert scaling["law_times"] < 0.85 * scaling["costs_times"]
+    (said,) = [one for one in plan["warnings"] if "scalability law" in one]
+    assert f"{scaling['law_times']:.2f} times the work of one" in said
+    assert "it may have too few servers" in said
+
+
 def test_a_plan_says_where_its_adapter_was_not_received_as_it_counts(siotool, folder):
     phases = fleet_of(ADAPTERS["redis"], (1, 2, 4), heard=ADAPTERS["cluster"])
     profile = measure_adapter(ADAPTERS["redis"], phases, (), MEASURED, 1)
@@ -186,6 +290,30 @@ def test_a_plan_says_where_its_adapter_was_not_received_as_it_counts(siotool, fo
     remarks = json.loads(done.stdout)["evidence"]["remarks"]
     said = "2 servers: 50 % of them received what was published to all, and the plan counts with 100 %"
     assert said in remarks
+
+
+def test_a_plan_says_what_was_not_measured_well_enough(siotool, folder, redis):
+    """The plan went on with what it believes, and nothing said so."""
+    known = json.loads(redis)
+    for side, names in (
+        ("server", ("receive", "adapter_byte")),
+        ("backend", ("message", "receiver", "byte")),
+    ):
+        for name in names:
+            row = known[side]["names"].index(name)
+            known[side]["replicates"][row][::2] = [0.0] * len(known[side]["replicates"][row][::2])
+            for cost in known[side]["costs"]:
+                if cost["name"] == name:
+                    cost["low"] = 0.0
+    (folder / "unsure.json").write_text(json.dumps(known), encoding="utf-8")
+    done = siotool("plan", "plan.toml", "--from", "unsure.json", "--draws=500", "--format=json", cwd=folder)
+    plan = json.loads(done.stdout)
+    remarks = " ".join(plan["evidence"]["remarks"])
+    assert "server receive may be 0: at most" in remarks
+    assert "a message may cost the backend nothing: what fills it was not measured" in remarks
+    assert "topology.backend_rate" not in {row["key"] for row in plan["figures"]}
+    sure = siotool("plan", "plan.toml", "--from", "redis", "--draws=500", "--format=json", cwd=folder)
+    assert not [one for one in json.loads(sure.stdout)["evidence"]["remarks"] if "--rounds" in one]
 
 
 def test_a_plan_with_another_adapter_is_refused(siotool, folder):

@@ -177,3 +177,30 @@ def test_a_fit_that_says_less_than_was_known_replaces_nothing(seen, kept):
     measured = Inputs({"server.inbound_cost": Figure(Replicates(seen), Provenance("measured", "run a"))})
     inputs = compose.complete(compose.with_measured(planfile.decode(text, "x"), measured))
     assert inputs.figures["server.inbound_cost"].provenance.kind == kept
+
+
+@pytest.mark.parametrize(
+    ("seen", "kept"),
+    [
+        pytest.param((0.0, 0.0, 1e-3), "default", id="what is decoded is guessed with what is received"),
+        pytest.param((10e-6, 20e-6, 30e-6), "measured", id="what is decoded is inside what was measured"),
+    ],
+)
+def test_what_was_measured_inside_a_cost_goes_with_it(seen, kept):
+    """A plan took the guess of a message from Redis, which decodes nothing, and nothing for decoding it."""
+    text = (
+        '[workload]\nconnections = "1k"\n[workload.messages.a]\nkind = "room"\nrate = "1/s"\nroom_size = 4\n'
+        '[server]\ncapacity = "1Gbit/s"\n[topology]\nadapter = "redis"'
+    )
+    runs = Provenance("measured", "run a")
+    measured = Inputs(
+        {
+            "server.adapter_cost": Figure(Replicates(seen), runs),
+            "server.decode_cost": Figure(0.0, runs),
+            "server.encode_cost": Figure(Replicates((1e-6, 2e-6)), runs),
+        }
+    )
+    figures = compose.complete(compose.with_measured(planfile.decode(text, "x"), measured)).figures
+    assert figures["server.adapter_cost"].provenance.kind == kept
+    assert figures["server.decode_cost"].provenance.kind == kept
+    assert figures["server.encode_cost"].provenance.kind == "measured"

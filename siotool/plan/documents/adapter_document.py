@@ -4,6 +4,7 @@ from siotool.document.document import Document, Fact, Row, Section, Sentence, Ta
 from siotool.document.groups import NONE
 from siotool.plan.evidence.adapter_measure import WITHIN
 from siotool.plan.evidence.adapter_profile import AdapterProfile, SideCosts
+from siotool.plan.evidence.adapter_scaling import law_times
 from siotool.plan.evidence.calibrated import CostFigure
 from siotool.plan.evidence.fleet_phases import fleet_words
 from siotool.units import format_duration, format_rate, format_share
@@ -139,11 +140,15 @@ def _costs(profile: AdapterProfile) -> list[Sentence | Table]:
         found.append(_side(profile.backend, "of the backend"))
     scaling = profile.scaling
     if scaling is not None:
+        most = len(scaling.costs_times)
         found.append(
             Sentence(
                 f"By the scalability law contention is {scaling.alpha:.3f} ({scaling.alpha_low:.3f} to "
                 f"{scaling.alpha_high:.3f}) and coherency {scaling.beta:.4f} ({scaling.beta_low:.4f} to "
-                f"{scaling.beta_high:.4f}) for this mix of messages: {scaling.why}."
+                f"{scaling.beta_high:.4f}) for this mix of messages: {scaling.why}. It has "
+                f"{fleet_words(most)} do {law_times(scaling, most):.2f} times the work of one, and the costs "
+                f"above {scaling.costs_times[-1]:.2f} times. A plan counts with the costs, and the law "
+                "checks them."
             )
         )
     return found

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.random import PCG64, Generator
 
 from siotool.errors import InputError
+from siotool.plan.evidence.adapter_fit import LOW
 from siotool.plan.evidence.adapter_profile import TURNS, AdapterProfile, SideCosts
 from siotool.plan.evidence.calibrated import CPU_BETWEEN_STARTS
 from siotool.plan.evidence.resample import run_factor
@@ -96,10 +97,11 @@ def _drawn(side: SideCosts, generator: Generator) -> Mapping[str, Floats]:
 
 
 def _backend_rate(profile: AdapterProfile, size: float, generator: Generator) -> Floats | None:
-    """Messages per second that a full backend sends to servers; None where it sends none.
+    """Messages per second that a full backend sends to servers; None where it sends none, or where one may
+    cost it nothing by the 90 % interval.
 
     What a message costs once is shared by as many receivers as it had in the largest fleet: with more
-    servers a backend sends more.
+    servers a backend sends more, with fewer it sends less.
     """
     assert profile.backend is not None
     drawn = _drawn(profile.backend, generator)
@@ -109,8 +111,10 @@ def _backend_rate(profile: AdapterProfile, size: float, generator: Generator) ->
     once = drawn.get("message", nothing) + drawn.get("byte", nothing) * size
     each = drawn.get("receiver", nothing) + drawn.get("byte", nothing) * size
     cost = each + once / profile.receivers
-    if not (cost > 0).all():
+    some = cost > 0
+    if some.mean() < 1 - LOW:
         return None
+    cost = np.maximum(cost, cost[some].min())
     rate: Floats = np.maximum(_BACKEND_CORES - _busy(profile.backend, drawn), 0.01) / cost
     return rate
 

@@ -1,6 +1,5 @@
 """From the runs of fleets to what an adapter costs (``siotool.plan.evidence.adapter_profile``)."""
 
-import math
 from collections.abc import Collection, Sequence
 
 import msgspec
@@ -9,19 +8,18 @@ from numpy.random import PCG64, Generator
 
 from siotool.errors import InputError
 from siotool.plan.adapters.laws import Adapter
-from siotool.plan.evidence.adapter_fit import FLOOR_CORES, AdapterFit, Side, cost_figures, fit_costs
+from siotool.plan.evidence.adapter_fit import AdapterFit, Side, cost_figures, fit_costs
 from siotool.plan.evidence.adapter_laws_seen import laws_seen
 from siotool.plan.evidence.adapter_profile import (
     AdapterProfile,
     FleetFigures,
     FleetPrediction,
     MeasuredPhase,
-    ScalingFigures,
     SideCosts,
 )
+from siotool.plan.evidence.adapter_scaling import scaling_of, work_per_core
 from siotool.plan.evidence.calibrated import MachineFigures
 from siotool.plan.evidence.fleet_phases import FleetPhase, expected_work, fleet_words, seen_work
-from siotool.plan.evidence.usl import fit_usl
 from siotool.units import format_share
 
 #: Fleets of other sizes predict one within this.
@@ -30,9 +28,7 @@ WITHIN = 0.15
 _SHOWN_CORES = 0.03
 #: A machine that was busier than this was full at times.
 _FULL = 0.85
-#: Numbers of servers that the scalability law takes.
-_FOR_SCALING = 4
-#: And of those that leave enough to predict one of them.
+#: Numbers of servers that leave enough to predict one of them.
 _FOR_PREDICTION = 3
 
 
@@ -95,7 +91,7 @@ def measure_adapter(
         fleets=_fleets(phases, checked),
         laws=laws_seen(adapter, phases),
         predictions=predictions,
-        scaling=_scaling(adapter, used, seed),
+        scaling=scaling_of(adapter, used, server, seed),
         phases=_phases(adapter, phases, server),
         doubts=doubts,
         remarks=remarks,
@@ -170,7 +166,7 @@ def _fleets(phases: Sequence[FleetPhase], checked: Collection[int]) -> list[Flee
                 cores=_mean([one.cores for one in these]) / servers,
                 backend_cores=_mean(behind) if behind else None,
                 machine_most=max(one.machine_share for one in these),
-                work_per_core_s=_work_per_core(these),
+                work_per_core_s=work_per_core(these),
                 fitted=servers not in checked,
             )
         )
@@ -179,35 +175,6 @@ def _fleets(phases: Sequence[FleetPhase], checked: Collection[int]) -> list[Flee
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
-
-
-def _work_per_core(phases: Sequence[FleetPhase]) -> float:
-    work = sum(one.inbound_per_s + one.delivered_per_s for one in phases if one.kind != "idle")
-    cores = sum(one.cores for one in phases if one.kind != "idle")
-    return work / max(cores, FLOOR_CORES["server"])
-
-
-def _scaling(adapter: Adapter, phases: Sequence[FleetPhase], seed: int) -> ScalingFigures | None:
-    """The law of work against servers: each fleet's work for each second of CPU, times its servers.
-
-    None for few fleets, and without an adapter: then larger fleets do other work, as fewer receive it.
-    """
-    nodes = sorted({one.servers for one in phases})
-    if len(nodes) < _FOR_SCALING or adapter.law == "nobody":
-        return None
-    work = [n * _work_per_core([one for one in phases if one.servers == n]) for n in nodes]
-    fit = fit_usl([float(n) for n in nodes], work, seed)
-    return ScalingFigures(
-        alpha=fit.law.alpha,
-        alpha_low=fit.intervals["alpha"][0],
-        alpha_high=fit.intervals["alpha"][1],
-        beta=fit.law.beta,
-        beta_low=fit.intervals["beta"][0],
-        beta_high=fit.intervals["beta"][1],
-        gamma=fit.law.gamma,
-        peak_nodes=fit.law.peak_nodes if math.isfinite(fit.law.peak_nodes) else None,
-        why=fit.why,
-    )
 
 
 def _phases(adapter: Adapter, phases: Sequence[FleetPhase], fit: AdapterFit) -> list[MeasuredPhase]:

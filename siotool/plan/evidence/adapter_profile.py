@@ -61,7 +61,12 @@ class FleetPrediction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScalingFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """The scalability law (``siotool.plan.evidence.usl``) of the work that fleets of so many servers do."""
+    """The scalability law (``siotool.plan.evidence.usl``) of the work that fleets of so many servers do.
+
+    ``trusted_nodes`` is the most to predict for, None where the peak was passed; ``why`` says so.
+    ``costs_times`` is, for 1 server, 2 and so on up to the most measured, how many times the work of one they
+    do by the costs.
+    """
 
     alpha: float
     alpha_low: float
@@ -71,7 +76,9 @@ class ScalingFigures(msgspec.Struct, frozen=True, kw_only=True):
     beta_high: float
     gamma: float
     peak_nodes: float | None
+    trusted_nodes: float | None
     why: str
+    costs_times: list[float]
 
 
 class MeasuredPhase(msgspec.Struct, frozen=True, kw_only=True):

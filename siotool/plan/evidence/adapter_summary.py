@@ -7,16 +7,25 @@ import numpy as np
 
 from siotool.plan.evaluation.evaluate import Evaluation
 from siotool.plan.evidence.adapter_profile import AdapterProfile
+from siotool.plan.evidence.adapter_scaling import disagreement, scaling_beside
 from siotool.plan.evidence.fleet_phases import fleet_words
 from siotool.plan.evidence.profile import extrapolated
 from siotool.plan.evidence.resample import lag1
 from siotool.plan.evidence.summary import load_per_server
+from siotool.plan.inputs.figure import Inputs
 from siotool.plan.model import Evidence, MeasuredCost
-from siotool.units import format_share
+from siotool.units import format_duration, format_share
+
+#: The costs that nothing else measures, and how to measure them better.
+_OF_THE_ADAPTER = ("receive", "publish")
+_MORE = "more --nodes or --rounds"
 
 
-def describe_adapter(profile: AdapterProfile) -> Callable[[Evaluation[float]], Evidence]:
-    """Return a function that describes the measurement for a plan once it has been evaluated."""
+def describe_adapter(profile: AdapterProfile, given: Inputs) -> Callable[[Evaluation[float]], Evidence]:
+    """Return a function that describes the measurement for a plan once it has been evaluated.
+
+    ``given`` are the figures that the plan has from it.
+    """
     seen, fitted = (
         np.array([getattr(one, name) for one in profile.phases]) for name in ("cores", "fitted_cores")
     )
@@ -25,6 +34,7 @@ def describe_adapter(profile: AdapterProfile) -> Callable[[Evaluation[float]], E
 
     def of(evaluation: Evaluation[float]) -> Evidence:
         load = load_per_server(evaluation)
+        scaling = scaling_beside(profile, evaluation)
         beyond = extrapolated(profile.measured_to, {key: load.get(key, 0.0) for key in profile.measured_to})
         return Evidence(
             runs=[profile.run],
@@ -34,26 +44,34 @@ def describe_adapter(profile: AdapterProfile) -> Callable[[Evaluation[float]], E
             explained=1 - float((errors**2).sum()) / variance if variance > 0 else 0.0,
             observed_cores=[float(value) for value in seen],
             predicted_cores=[float(value) for value in fitted],
-            remarks=said_of_adapter(profile),
+            remarks=said_of_adapter(profile, given),
             extrapolation=beyond.factor if beyond.factor < float("inf") else None,
-            beyond=list(beyond.sentences),
+            beyond=[*beyond.sentences, *disagreement(profile, scaling)],
+            scaling=scaling,
         )
 
     return of
 
 
 def with_adapter(
-    describe: Callable[[Evaluation[float]], Evidence], profile: AdapterProfile
+    describe: Callable[[Evaluation[float]], Evidence], profile: AdapterProfile, given: Inputs
 ) -> Callable[[Evaluation[float]], Evidence]:
-    """The same description with the adapter's costs beside those that it has."""
+    """The same description with the adapter's costs beside those that it has.
+
+    The scalability law of a service's own runs stays; the adapter's is then a remark.
+    """
 
     def of(evaluation: Evaluation[float]) -> Evidence:
         own = describe(evaluation)
+        scaling = scaling_beside(profile, evaluation)
+        said = [scaling.sentence] if scaling is not None and own.scaling is not None else []
         return msgspec.structs.replace(
             own,
             runs=[*own.runs, profile.run],
             costs=[*own.costs, *costs_of_adapter(profile)],
-            remarks=[*own.remarks, *said_of_adapter(profile)],
+            remarks=[*own.remarks, *said_of_adapter(profile, given), *said],
+            beyond=[*own.beyond, *disagreement(profile, scaling)],
+            scaling=own.scaling if own.scaling is not None else scaling,
         )
 
     return of
@@ -77,9 +95,17 @@ def costs_of_adapter(profile: AdapterProfile) -> list[MeasuredCost]:
     ]
 
 
-def said_of_adapter(profile: AdapterProfile) -> list[str]:
-    """Doubts, remarks and where the law was not what was counted."""
+def said_of_adapter(profile: AdapterProfile, given: Inputs) -> list[str]:
+    """Doubts, remarks, what was not measured well enough, and where the law was not what was counted."""
     said = [*profile.doubts, *profile.remarks]
+    said += [
+        f"server {one.name} may be 0: at most {format_duration(one.high)}; what is believed without a "
+        f"measurement stays where it is narrower ({_MORE})"
+        for one in profile.server.costs
+        if one.separable and one.name in _OF_THE_ADAPTER and one.low <= 0
+    ]
+    if profile.backend is not None and profile.receivers and "topology.backend_rate" not in given:
+        said.append(f"a message may cost the backend nothing: what fills it was not measured ({_MORE})")
     said += [
         f"{fleet_words(one.servers)}: {format_share(one.counted)} of them received what was published "
         f"{one.kind}, and the plan counts with {format_share(one.expected)}"

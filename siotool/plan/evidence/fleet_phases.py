@@ -70,7 +70,7 @@ def fleet_words(servers: int) -> str:
 def fleet_phases(run: Run, phases: Sequence[Phase], usual: Pace | None) -> list[FleetPhase]:
     """Return the phases of one fleet's run that show something; ``usual`` is the pace of all runs.
 
-    Raises InputError where the servers did not count what they receive.
+    Raises InputError where the servers did not count what they receive, or a phase had no answer of one.
     """
     timetable = Timetable(phases)
     found = []
@@ -102,9 +102,7 @@ def _phase(run: Run, hold: HeldPhase, rows: Sequence[Interval]) -> FleetPhase:
             if value is not None:
                 total, weight = total + value * row.duration_s, weight + row.duration_s
         if not weight:
-            raise InputError(
-                f"{run.path}: {name} shows no {field}", "only the Node.js servers of a lab count it"
-            )
+            raise _unseen(run, name, field)
         return total / weight
 
     behind = sum(mean(name, "cpu_cores") for name in beside)
@@ -126,6 +124,16 @@ def _phase(run: Run, hold: HeldPhase, rows: Sequence[Interval]) -> FleetPhase:
         backend_cores=behind / hold.pace if beside else None,
         machine_share=(own + behind + generator) / run.header.generators[0].cpus,
     )
+
+
+def _unseen(run: Run, name: str, field: str) -> InputError:
+    """Return what to say where a server does not show a figure in a phase: ever, or just then."""
+    if any(getattr(row.servers.get(name, ServerUse()), field) is not None for row in run.intervals):
+        return InputError(
+            f"{run.path}: {name} did not answer in time for all of one phase, and shows no {field}",
+            "measure again with less beside it on this machine, or a lower --rate",
+        )
+    return InputError(f"{run.path}: {name} shows no {field}", "only the Node.js servers of a lab count it")
 
 
 def law_share(adapter: Adapter, phase: FleetPhase) -> float:

@@ -1,6 +1,7 @@
 """Put a plan's inputs together: flags over the plan file over measured figures over published costs."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from siotool.errors import InputError
 from siotool.plan.inputs import balancers, fields, planfile
@@ -13,6 +14,10 @@ from siotool.units import format_duration
 
 #: The profile of a plan that has messages and does not describe its server.
 DEFAULT_PROFILE = "node-ws"
+#: A cost that a measurement sees with others in it, which are then measured as 0.
+_INSIDE: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"server.adapter_cost": ("server.decode_cost", "server.encode_cost")}
+)
 
 
 def from_flags(flags: Mapping[str, tuple[str, str]]) -> Inputs:
@@ -79,7 +84,7 @@ def _informed(figures: Mapping[str, Figure], prior: Mapping[str, Figure]) -> dic
     """Return the figures without those measured ones that say less than was known before.
 
     A cost that may be 0, and that may be as large as the published range or larger, was not
-    measured: the published one stays.
+    measured: the published one stays. What was measured as a part of it goes with it.
     """
 
     def blank(key: str, figure: Figure) -> bool:
@@ -93,7 +98,12 @@ def _informed(figures: Mapping[str, Figure], prior: Mapping[str, Figure]) -> dic
             and seen.high >= known.value.high
         )
 
-    return {key: figure for key, figure in figures.items() if not blank(key, figure)}
+    left = {key for key, figure in figures.items() if blank(key, figure)}
+    parts = {part for key in left for part in _INSIDE.get(key, ()) if part in figures}
+    left |= {
+        part for part in parts if figures[part].provenance.kind == "measured" and figures[part].value == 0
+    }
+    return {key: figure for key, figure in figures.items() if key not in left}
 
 
 def _check_messages(inputs: Inputs) -> None:
