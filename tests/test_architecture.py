@@ -57,7 +57,7 @@ DOORS = {
     "locust": "siotool.swarm",
     "pandas": "siotool.runs.frames",
     "picows": "siotool.client",
-    "prometheus_client": "siotool.swarm",
+    "prometheus_client": "siotool.swarm siotool.target",
     "ruptures": "siotool.report",
     # its special functions: quantiles of Student and of the beta distribution
     "scipy": "siotool.plan siotool.report siotool.runs siotool.search",

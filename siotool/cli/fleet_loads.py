@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import platform
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from random import Random
 
@@ -13,7 +15,7 @@ import msgspec
 
 from siotool.calibration.adapter_design import USERS, adapter_phases
 from siotool.calibration.phase import Phase, encode
-from siotool.errors import InputError, TargetError
+from siotool.errors import TargetError
 from siotool.lab.lab import ACCEPT_QUEUE, Lab
 from siotool.lab.needs import of_lab
 from siotool.lab.packages import INSTALL
@@ -91,6 +93,9 @@ def load_fleet(load: FleetLoad, folder: Path) -> Run:
 
 def versions_of(lab: Lab) -> dict[str, str]:
     """The versions of the programs and packages that a lab runs on, by name."""
+    if lab.runtime == "python":
+        own = {"python": platform.python_version(), "python-socketio": version("python-socketio")}
+        return own | {one.name: one.version for one in of_lab(lab) if one.version}
     adapter = lab.adapter.removesuffix("-sharded")
     wanted = {"socket.io", f"@socket.io/{adapter}-adapter", _CLIENTS.get(adapter.partition("-")[0], "")}
     return {
@@ -128,22 +133,15 @@ def _run(command: Sequence[str], timeout_s: float) -> str:
 
 
 def _written(lab: Lab) -> str:
-    lines = ["[lab]", f"servers = {lab.servers}", f'adapter = "{lab.adapter}"']
+    lines = ["[lab]", f"servers = {lab.servers}", f'adapter = "{lab.adapter}"', f'runtime = "{lab.runtime}"']
     if lab.recovery_s:
         lines.append(f'recovery = "{lab.recovery_s:g}s"')
     return "\n".join([*lines, ""])
 
 
 def measurable(lab: Lab) -> Lab:
-    """The lab as it is measured: servers on Node.js alone, with nothing in front of them.
-
-    Raises InputError for servers that do not count what they receive.
-    """
-    if lab.runtime != "node":
-        raise InputError(
-            f"runtime {lab.runtime} has no adapter to measure here", "use runtime node, or leave it out"
-        )
-    return Lab(adapter=lab.adapter, recovery_s=lab.recovery_s)
+    """The lab as it is measured: servers alone, with nothing in front of them."""
+    return Lab(runtime=lab.runtime, adapter=lab.adapter, recovery_s=lab.recovery_s)
 
 
 def left_out(lab: Lab) -> list[str]:

@@ -28,6 +28,7 @@ def measure(
     file: lab_flags.LabFile = None,
     *,
     adapter: lab_flags.JoinedBy = None,
+    runtime: lab_flags.ServerRuntime = None,
     recovery: lab_flags.Recovery = None,
     nodes: lab_measure_flags.Nodes = NODES,
     check: lab_measure_flags.Checked = "",
@@ -57,6 +58,8 @@ def measure(
     siotool lab measure --adapter redis --nodes 1,2,4 --check 3
 
     siotool lab measure --adapter postgres --format md -o postgres.md
+
+    siotool lab measure --runtime python --adapter redis
     ```
     """
     from siotool.cli import lab_options
@@ -65,15 +68,15 @@ def measure(
     from siotool.lab.needs import check_folder, check_machine
 
     form = output_format or by_ending(output, WithPage)
-    given = lab_options.read(file, {"adapter": adapter, "recovery": recovery})
+    given = lab_options.read(file, {"adapter": adapter, "runtime": runtime, "recovery": recovery})
     asked = measurable(given)
     fitted, checked = numbers(nodes, "--nodes"), numbers(check, "--check") if check else []
     counts = _fleets(fitted, checked)
-    most = RATES.get(asked.adapter, RATE) if rate is None else rate
+    most = RATES.get(asked.planned_adapter, RATE) if rate is None else rate
     if not 1 <= most <= _MOST_RATE:
         raise InputError(f"--rate {most:g} is out of range", f"use 1 to {_MOST_RATE:g} per second")
     check_machine(asked)
-    folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{asked.adapter}"
+    folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{asked.planned_adapter}"
     check_folder(folder)
     for words in left_out(given):
         say(f"{words} is left out: its cost is its own")
@@ -102,7 +105,7 @@ def _loaded(loads: Sequence[Any], folder: Path, *, quiet: bool) -> list[Any]:
     with suppress(KeyboardInterrupt):
         for load in loads:
             if not quiet:
-                say(f"{fleet_words(load.lab.servers)}, adapter {load.lab.adapter}: {load.seconds:.0f} s")
+                say(f"{fleet_words(load.lab.servers)}, adapter {load.lab.planned_adapter}: {load.seconds:.0f} s")
             runs.append(fleet_loads.load_fleet(load, folder / load.name))
     return runs
 
@@ -179,7 +182,7 @@ def profile_of(
         users=USERS,
         seconds=sum(run.intervals[-1].t_s for run in runs),
     )
-    return measure_adapter(adapter_named(lab.adapter), phases, checked, measured, seed)
+    return measure_adapter(adapter_named(lab.planned_adapter), phases, checked, measured, seed)
 
 
 def keep(profile: Any, folder: Path) -> None:

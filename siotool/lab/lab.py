@@ -80,6 +80,11 @@ class Lab(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     @property
+    def planned_adapter(self) -> str:
+        """What ``siotool plan`` calls its adapter: that of servers in Python has laws of its own."""
+        return "python-redis" if (self.runtime, self.adapter) == ("python", "redis") else self.adapter
+
+    @property
     def words(self) -> str:
         """What it is, whatever its ports are: runs of labs with the same words are of one service."""
         parts = [f"{self.servers} {self.runtime}", f"adapter {self.adapter}"]
@@ -172,8 +177,11 @@ def check_toxics(lab: Lab) -> None:
 
 def _check_python(lab: Lab) -> None:
     hint = "use runtime node, or leave it out"
-    if lab.adapter != "none":
-        raise InputError(f"runtime python has no adapter {lab.adapter} here", hint)
+    if lab.adapter not in ("none", "redis"):
+        raise InputError(
+            f"runtime python has no adapter {lab.adapter}: python-socketio is joined by Redis here",
+            "set adapter to redis (socketio.AsyncRedisManager), or runtime to node",
+        )
     if lab.store != "none":
         raise InputError("runtime python keeps no messages here", hint)
     if lab.recovery_s:

@@ -13,7 +13,7 @@ from siotool.lab.lab_certificate import LabCertificate
 from siotool.lab.lab_program import LabProgram
 from siotool.lab.tools import path_of
 
-#: Where server.mjs reads the URLs of its backends: arguments of a process can be read by all.
+#: Where servers read the URLs of their backends: arguments of a process can be read by all.
 _BACKEND, _STORE = "SIOTOOL_LAB_BACKEND", "SIOTOOL_LAB_STORE"
 
 
@@ -30,10 +30,13 @@ def server_programs(
     ``metrics`` has a port for the metrics of each server, also of the workers of one primary. The ports are
     fixed, so that one that is started again has those that it had.
     """
-    if lab.runtime == "python":
-        return [_python(lab, folder, number, port) for number, port in enumerate(ports, 1)]
     urls = {_BACKEND: backends.adapter, _STORE: backends.store}
     environment = {name: one.url for name, one in urls.items() if one is not None}
+    if lab.runtime == "python":
+        return [
+            _python(lab, folder, n, own, environment)
+            for n, own in enumerate(zip(ports, metrics, strict=True), 1)
+        ]
     if lab.adapter == "cluster":
         return [_node(lab, folder, "primary", (ports[0], *metrics), tls, environment)]
     last = lab.servers - lab.behind
@@ -98,7 +101,10 @@ def _node(
     )
 
 
-def _python(lab: Lab, folder: Path, number: int, port: int) -> LabProgram:
+def _python(
+    lab: Lab, folder: Path, number: int, ports: tuple[int, int], environment: Mapping[str, str]
+) -> LabProgram:
+    port, metrics_port = ports
     return LabProgram(
         name=f"server-{number}",
         role="server",
@@ -107,8 +113,10 @@ def _python(lab: Lab, folder: Path, number: int, port: int) -> LabProgram:
             *(sys.executable, "-P", "-m", "siotool.target.serve", f"--port={port}"),
             *(f"--tick-rate={lab.tick_rate}", f"--parent={os.getpid()}"),
             *(f"--served-by={SERVED_BY}", f"--name=server-{number}"),
+            *(f"--adapter={lab.adapter}", f"--metrics-port={metrics_port}"),
         ],
         folder=folder,
         port=port,
+        environment=environment,
         speaks=True,
     )

@@ -6,18 +6,21 @@ from pathlib import Path
 from siotool.errors import InputError, OutputError
 from siotool.lab.lab import Lab
 from siotool.lab.packages import INSTALL, look_for_packages
+from siotool.lab.python_packages import look_for_redis
 from siotool.lab.tools import TOOLS, FoundTool, least_of, look_for, needed
 
 
 def everything() -> list[FoundTool]:
     """Look for all that any lab may need."""
-    return [*(look_for(name) for name in TOOLS), *look_for_packages()]
+    return [*(look_for(name) for name in TOOLS), look_for_redis(), *look_for_packages()]
 
 
 def of_lab(lab: Lab) -> list[FoundTool]:
     """Look for what one lab needs."""
     programs = [look_for(name, least_of(lab, name)) for name in needed(lab)]
-    return [*programs, *(look_for_packages() if lab.runtime == "node" else [])]
+    if lab.runtime == "node":
+        return [*programs, *look_for_packages()]
+    return [*programs, *([look_for_redis()] if lab.adapter == "redis" else [])]
 
 
 def check_machine(lab: Lab) -> None:

@@ -31,13 +31,17 @@ SUMMARY = (
 NAMESPACES = ("/", "/chat")
 
 
-def make_server(ping_interval_s: float, ping_timeout_s: float, connect_timeout_s: float) -> Any:
+def make_server(
+    ping_interval_s: float, ping_timeout_s: float, connect_timeout_s: float, manager: Any = None
+) -> Any:
     """Return a ``socketio.AsyncServer`` for aiohttp with the chat's events on each namespace.
 
+    ``manager`` is what joins it with others; without one it keeps to itself.
     Origins are not checked: the server is only ever bound to loopback.
     """
     sio = SocketServer(
         connect_timeout_s=connect_timeout_s,
+        client_manager=manager,
         async_mode="aiohttp",
         cors_allowed_origins="*",
         json=wire_json,
@@ -90,7 +94,7 @@ def _serve(sio: Any, namespace: str) -> None:
 
 
 async def tick(sio: Any, rate: float) -> None:
-    """Broadcast ``tick`` ``rate`` times a second, for ever.
+    """Send ``tick`` to this server's own clients ``rate`` times a second, for ever.
 
     ``seq`` counts from 0 without gaps; ``sent_at`` is the epoch time in seconds just before
     the event is handed to the connections. The times keep to a fixed grid; a server that
@@ -103,5 +107,5 @@ async def tick(sio: Any, rate: float) -> None:
     while True:
         due += period * max(1, -(-(loop.time() - due) // period))
         await asyncio.sleep(due - loop.time())
-        await sio.emit("tick", {"seq": seq, "sent_at": time.time()})
+        await sio.emit("tick", {"seq": seq, "sent_at": time.time()}, ignore_queue=True)
         seq += 1

@@ -1,7 +1,8 @@
 """The embedded server's process: bind to loopback, print the URL, serve until stopped.
 
 ``python -m siotool.target.serve --port 0 --tick-rate 10`` prints one JSON line,
-``{"url": "http://127.0.0.1:40001", "pid": 4711}``, once it accepts connections. It stops
+``{"url": "http://127.0.0.1:40001", "pid": 4711, "metrics_port": 0}``, once it accepts connections. With
+``--adapter redis`` it is joined with others by the Redis whose URL is in SIOTOOL_LAB_BACKEND. It stops
 on SIGINT and SIGTERM, when its standard input closes, and when ``--parent PID`` is no
 longer its parent: a killed parent closes the pipe, unless a fork of it still holds the
 other end.
@@ -19,7 +20,8 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -27,17 +29,24 @@ from aiohttp import web
 
 from siotool.errors import InputError, SiotoolError
 from siotool.target import chat
+from siotool.target.redis_join import CountingRedisManager
 
 #: How often, in seconds, it is checked that the parent still runs.
 PARENT_CHECK_S = 0.5
 #: Stands for one address: bound as a name, it can end in two ports, one for each IP version.
 LOCALHOST = "localhost"
+#: Where the URL of Redis is read, which holds a password: arguments of a process can be read by all.
+_BACKEND = "SIOTOOL_LAB_BACKEND"
+#: What may join several of them.
+_ADAPTERS = ("none", "redis")
 
 
 class Options(msgspec.Struct, frozen=True):
     """Where to listen (``port`` 0: any free one), ticks per second (0: none), and Socket.IO's own times.
 
     The answer that opens a session has ``name`` in the header ``served_by``; neither: it has no such header.
+    ``adapter`` joins it with others, ``backend`` is the URL of what carries their messages. With a
+    ``metrics_port`` it shows its figures there.
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +57,9 @@ class Options(msgspec.Struct, frozen=True):
     connect_timeout_s: float = 45.0
     served_by: str = ""
     name: str = ""
+    adapter: str = "none"
+    backend: str = ""
+    metrics_port: int = 0
 
 
 def check(options: Options) -> None:
@@ -63,6 +75,10 @@ def check(options: Options) -> None:
         )
     if not 0 <= options.port <= 65535:
         raise InputError(f"port {options.port} does not exist", "use 0 (any free port) to 65535")
+    if options.adapter not in _ADAPTERS:
+        raise InputError(f"the target has no adapter {options.adapter}", "use none or redis")
+    if options.adapter != "none" and not options.backend:
+        raise InputError(f"{_BACKEND} names no backend for adapter {options.adapter}", "give its URL")
     if not 0 <= options.tick_rate <= 10_000:
         raise InputError(
             f"tick rate {options.tick_rate:g} is out of range", "use 0 (none) to 10000 per second"
@@ -108,7 +124,10 @@ async def _serve(options: Options, ready: Callable[[str], None], parent: int | N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    sio = chat.make_server(options.ping_interval_s, options.ping_timeout_s, options.connect_timeout_s)
+    manager = CountingRedisManager(options.backend) if options.adapter == "redis" else None
+    sio = chat.make_server(
+        options.ping_interval_s, options.ping_timeout_s, options.connect_timeout_s, manager
+    )
     app = web.Application()
     sio.attach(app)
     if options.served_by:
@@ -117,14 +136,16 @@ async def _serve(options: Options, ready: Callable[[str], None], parent: int | N
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
     await runner.setup()
     try:
-        url = await _listen(runner, options)
         tasks = _background(sio, options, stop, parent)
-        ready(url)
-        await stop.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await _disconnect_all(sio)
+        if manager is not None:
+            await manager.join(stop)
+        async with _metrics(sio, manager, options):
+            ready(await _listen(runner, options.host, options.port))
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await _disconnect_all(sio)
     finally:
         await runner.cleanup()
 
@@ -139,19 +160,36 @@ def _named(header: str, name: str) -> Callable[[web.Request, web.StreamResponse]
     return prepare
 
 
-async def _listen(runner: web.AppRunner, options: Options) -> str:
-    host = "127.0.0.1" if options.host == LOCALHOST else options.host
-    site = web.TCPSite(runner, host, options.port, backlog=4096)
+@contextlib.asynccontextmanager
+async def _metrics(sio: Any, manager: CountingRedisManager | None, options: Options) -> AsyncIterator[None]:
+    """Show the figures of the server, if they are asked for."""
+    if not options.metrics_port:
+        yield
+        return
+    from siotool.target.target_metrics import metrics_app  # noqa: PLC0415 - most servers show none
+
+    runner = web.AppRunner(metrics_app(sio, manager), access_log=None)
+    await runner.setup()
+    try:
+        await _listen(runner, options.host, options.metrics_port)
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, address: str, port: int) -> str:
+    host = "127.0.0.1" if address == LOCALHOST else address
+    site = web.TCPSite(runner, host, port, backlog=4096)
     try:
         await site.start()
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise InputError(
-                f"cannot listen on {options.host} port {options.port}: {error.strerror}",
+                f"cannot listen on {address} port {port}: {error.strerror}",
                 "use another --port; 0 takes any free one",
             ) from error
         raise InputError(
-            f"port {options.port} of {options.host} is in use",
+            f"port {port} of {address} is in use",
             "stop what listens there, or use another --port; 0 takes any free one",
         ) from error
     host, port = runner.addresses[0][:2]
@@ -194,20 +232,22 @@ async def _disconnect_all(sio: Any) -> None:
     await sio.shutdown()
 
 
-def _print_ready(url: str) -> None:
-    print(json.dumps({"url": url, "pid": os.getpid()}), flush=True)
+def _print_ready(metrics_port: int, url: str) -> None:
+    print(json.dumps({"url": url, "pid": os.getpid(), "metrics_port": metrics_port}), flush=True)
 
 
 def main() -> int:
     """Run as the child of a siotool process."""
     parser = argparse.ArgumentParser(prog="python -m siotool.target.serve", description=__doc__)
-    for name, default in msgspec.structs.asdict(Options()).items():
+    known = msgspec.structs.asdict(Options(backend=os.environ.get(_BACKEND, "")))
+    backend = known.pop("backend")
+    for name, default in known.items():
         parser.add_argument("--" + name.replace("_", "-"), type=type(default), default=default)
     parser.add_argument("--parent", type=int, default=os.getppid(), metavar="PID")
     args = vars(parser.parse_args())
     parent = args.pop("parent")
     try:
-        run(Options(**args), _print_ready, parent)
+        run(Options(**args, backend=backend), partial(_print_ready, args["metrics_port"]), parent)
     except SiotoolError as error:
         print(f"{error.message}\n{error.hint}", file=sys.stderr)
         return error.exit_code

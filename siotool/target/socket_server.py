@@ -50,6 +50,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         self._connect_timeout_s = connect_timeout_s
         self._strangers: dict[str, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self.events_received = 0
         #: Connections that are over, while their namespaces hear of it: also those that they never joined.
         self._over: set[str] = set()
 
@@ -94,6 +95,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:
         self._check_joined(eio_sid, namespace)
+        self.events_received += 1
         await super()._handle_event(eio_sid, namespace, id, data)
 
     async def _handle_ack(self, eio_sid: str, namespace: str | None, id: int, data: Any) -> None:

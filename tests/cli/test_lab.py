@@ -63,6 +63,11 @@ def test_the_doctor_of_a_lab_asks_only_for_its_needs_and_exits_2_without_them(si
     )
     (tmp_path / "python.toml").write_text('[lab]\nruntime = "python"\n')
     assert siotool("lab", "doctor", "python.toml", cwd=tmp_path, **empty).returncode == 0
+    (tmp_path / "joined.toml").write_text('[lab]\nruntime = "python"\nadapter = "redis"\n')
+    done = siotool("lab", "doctor", "joined.toml", "--format", "json", cwd=tmp_path, **empty)
+    found = {one["name"]: one["get"] for one in json.loads(done.stdout)["needs"]}
+    assert list(found) == ["redis-server", "redis (PyPI)"]
+    assert found["redis (PyPI)"] == "pip install 'siotool[lab]'"
 
 
 @pytest.mark.parametrize("command", [("lab", "up", "chat.toml"), ("loadtest", "lab:chat.toml")], ids=" ".join)

@@ -61,7 +61,11 @@ def folder(tmp_path: Path, redis: str) -> Path:
         pytest.param(["--nodes", "1", "--check", "2,"], "--check 2,: expected", id="a check of nothing"),
         pytest.param(["--rate", "0"], "--rate 0 is out of range", id="no load"),
         pytest.param(["--adapter", "redis"], "redis-server is not installed", id="no Redis"),
-        pytest.param(["python.toml"], "runtime python has no adapter to measure", id="Python"),
+        pytest.param(
+            ["python.toml", "--adapter", "postgres"],
+            "runtime python has no adapter postgres: python-socketio is joined by Redis here",
+            id="Python without Redis",
+        ),
         pytest.param(["--format", "html", "-o", "-"], "node is not installed", id="no Node.js"),
     ],
 )
@@ -118,6 +122,20 @@ def test_a_measurement_writes_its_profile_and_its_report(siotool, fleets, tmp_pa
         "plan", "--from", "seen", "--connections", "1k", "--consumption-rate", "1KB/s", cwd=tmp_path
     )
     assert plan.returncode == 0, plan.stderr
+
+
+def test_servers_in_python_are_measured_by_the_law_of_their_own_adapter(siotool, fleets, tmp_path):
+    loads = fleets("python-redis")
+    arguments = ("--runtime", "python", "--adapter", "redis", "--nodes", "1,2", "--format", "json", "-q")
+    done = siotool("lab", "measure", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {load.lab.runtime for load in loads} == {"python"}
+    profile = json.loads(done.stdout)
+    assert (profile["adapter"], profile["law"]) == ("python-redis", "every")
+    assert {"python", "python-socketio"} <= set(profile["versions"])
+    assert "socket.io" not in profile["versions"]
+    (folder,) = (tmp_path / "reports").iterdir()
+    assert folder.name.endswith("-python-redis")
 
 
 def test_a_law_that_does_not_hold_is_exit_code_4(siotool, fleets, tmp_path):
@@ -322,6 +340,9 @@ def test_a_plan_with_another_adapter_is_refused(siotool, folder):
     assert (done.returncode, done.stdout) == (2, "")
     assert "topology.adapter is postgres, and the profile made is of redis" in done.stderr
     assert "siotool lab measure --adapter postgres" in done.stderr
+    arguments = ("--set", "topology.adapter=python-redis")
+    done = siotool("plan", "plan.toml", "--from", "redis", *arguments, cwd=folder)
+    assert "siotool lab measure --runtime python --adapter redis" in done.stderr
 
 
 def test_an_adapter_stands_beside_the_calibration_of_a_server(siotool, folder):

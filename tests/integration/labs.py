@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from siotool.lab.packages import look_for_packages
+from siotool.lab.python_packages import look_for_redis
 from siotool.lab.tools import path_of
 
 EXAMPLES = Path(__file__).parents[2] / "scenarios"
@@ -14,7 +15,7 @@ PROGRAMS = ("node", "nginx", "haproxy", "redis-server", "postgres", "openssl")
 def missing() -> list[str]:
     """Return what labs need and this machine lacks; MongoDB is in no package index."""
     programs = [name for name in PROGRAMS if not path_of(name)]
-    return programs + [one.name for one in look_for_packages() if one.problem]
+    return programs + [one.name for one in (look_for_redis(), *look_for_packages()) if one.problem]
 
 
 def described(folder: Path, example: str = "", **keys: Any) -> str:

@@ -42,13 +42,15 @@ LABS: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
     "postgres": ({"adapter": "postgres", "tls": True}, ROOM),
     "cluster": ({"example": "cluster.toml"}, (*ROOM, "--transport", "websocket")),
     "python": ({"runtime": "python", "balancer": "haproxy", "sticky": "address"}, (*ECHO, *SOURCES)),
+    "python-redis": ({"runtime": "python", "adapter": "redis", "balancer": "nginx"}, (*ROOM, *MIX)),
+    "python-alone": ({"runtime": "python", "balancer": "nginx"}, ROOM),
     "torn": (
         {"adapter": "redis", "balancer": "haproxy", "sticky": "none"},
         (*ROOM, "--transport", "polling"),
     ),
 }
 #: Those whose servers are joined: what a client on one publishes reaches clients on all.
-JOINED = ("redis", "sharded", "streams", "postgres", "cluster")
+JOINED = ("redis", "sharded", "streams", "postgres", "cluster", "python-redis")
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +119,11 @@ def test_one_process_holds_all(runs: dict[str, Finished]) -> None:
     assert len(done.report["servers"]) == 1
 
 
-def test_servers_that_nothing_joins_lose_what_goes_across(runs: dict[str, Finished]) -> None:
+@pytest.mark.parametrize("name", ["alone", "python-alone"])
+def test_servers_that_nothing_joins_lose_what_goes_across(name: str, runs: dict[str, Finished]) -> None:
     """The figures above can be wrong: here half of the receivers are on the other server."""
-    done = runs["alone"]
-    assert done.code == 4
+    done = runs[name]
+    assert done.code in (4, 5), done.stderr  # 5: the machine held the generator up
     delivery = done.report["delivery"]
     assert delivery["duplicate"] == 0
     assert delivery["lost"] / delivery["expected"] == pytest.approx(0.5, abs=0.1)
@@ -128,10 +131,11 @@ def test_servers_that_nothing_joins_lose_what_goes_across(runs: dict[str, Finish
     assert (same["lost"], across["received"]) == (0, 0)
     assert across["lost"] == across["expected"] == delivery["lost"]
     assert same["received"] > 5 * USERS
-    # the servers' own log: nothing that is lost was sent, and nothing that was sent is lost
-    seen = witness(done.folder / "lab")
-    assert delivery["received"] <= seen.sent <= delivery["received"] + seen.on_its_way
     assert any("does no adapter join the servers?" in remark for remark in done.report["remarks"])
+    if name == "alone":
+        # the servers' own log: nothing that is lost was sent, and nothing that was sent is lost
+        seen = witness(done.folder / "lab")
+        assert delivery["received"] <= seen.sent <= delivery["received"] + seen.on_its_way
 
 
 def test_a_balancer_that_is_not_sticky_breaks_long_polling(runs: dict[str, Finished]) -> None:
@@ -153,6 +157,7 @@ def test_servers_in_python_are_loaded_too(runs: dict[str, Finished]) -> None:
         ("redis", ["redis", "server-1", "server-2", "nginx"]),
         ("postgres", ["postgres", "server-1", "server-2"]),
         ("cluster", ["primary", "server-1", "server-2"]),
+        ("python-redis", ["redis", "server-1", "server-2", "nginx"]),
     ],
 )
 def test_every_process_is_sampled_under_its_name(
@@ -169,8 +174,9 @@ def test_every_process_is_sampled_under_its_name(
             assert header.cores <= 1, "nginx has a master beside its one worker"
     for one in servers:
         assert one["connections_how"] == "as the server counts"
-        assert one["loop_utilization_mean"] > 0
-        assert one["loop_lag_max_s"] is not None
+        if name != "python-redis":  # servers in Python do not measure their loop
+            assert one["loop_utilization_mean"] > 0
+            assert one["loop_lag_max_s"] is not None
         assert one["processes_max"] == 1
     # all servers together are the servers: not what stands in front of them, or behind
     together = report["server"]

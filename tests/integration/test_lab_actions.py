@@ -24,6 +24,7 @@ LABS = {
     "nginx": Lab(servers=2, adapter="redis", balancer="nginx", replica=True),
     "haproxy": Lab(servers=2, adapter="postgres", balancer="haproxy"),
     "cluster": Lab(servers=2, adapter="cluster"),
+    "python": Lab(servers=2, runtime="python", adapter="redis", replica=True),
 }
 
 

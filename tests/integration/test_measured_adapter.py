@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,15 +24,16 @@ PHASES = (
     Phase("all", USERS, 3.0, 1.0, rate=0.7),
 )
 REDIS = Lab(adapter="redis")
+PYTHON = Lab(runtime="python", adapter="redis")
 
 
-@pytest.fixture(scope="module")
-def seen(lab_programs: None, tmp_path_factory: pytest.TempPathFactory) -> list[FleetPhase]:
+@pytest.fixture(scope="module", params=[REDIS, PYTHON], ids=lambda lab: lab.runtime)
+def seen(request: Any, lab_programs: None, tmp_path_factory: pytest.TempPathFactory) -> list[FleetPhase]:
     """One server, and two, both at the same time."""
     folder = tmp_path_factory.mktemp("fleets")
 
     def load(servers: int) -> list[FleetPhase]:
-        lab = msgspec.structs.replace(REDIS, servers=servers)
+        lab = msgspec.structs.replace(request.param, servers=servers)
         return fleet_phases(load_fleet(FleetLoad(lab, 0, PHASES), folder / str(servers)), PHASES, None)
 
     with ThreadPoolExecutor(2) as pool:
@@ -60,6 +62,7 @@ def test_a_profile_names_what_it_was_measured_with(lab_programs: None) -> None:
     assert set(versions_of(REDIS)) == {
         "node", "redis-server", "socket.io", "redis", "@socket.io/redis-adapter",
     }  # fmt: skip
+    assert set(versions_of(PYTHON)) == {"python", "python-socketio", "redis-server", "redis (PyPI)"}
     assert set(versions_of(Lab(adapter="postgres"))) >= {"postgres", "pg", "@socket.io/postgres-adapter"}
     assert set(versions_of(Lab(adapter="cluster"))) == {
         "node", "socket.io", "@socket.io/cluster-adapter", "@socket.io/sticky",

@@ -120,9 +120,6 @@ replay = "nothing"
             id="TLS before a primary",
         ),
         pytest.param(
-            '[lab]\nruntime = "python"\nadapter = "redis"', "runtime python has no adapter redis", id="python"
-        ),
-        pytest.param(
             '[lab]\nruntime = "python"\nrecovery = "1s"', "python-socketio has no", id="python recovers"
         ),
         pytest.param(

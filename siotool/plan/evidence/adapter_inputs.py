@@ -84,9 +84,11 @@ def _check_adapter(profile: AdapterProfile, planned: Inputs) -> None:
     given = planned.figures.get("topology.adapter")
     if given is None or given.provenance.kind == "default" or given.value == profile.adapter:
         return
+    own = str(given.value).removeprefix("python-")
+    words = f"--adapter {own}" if own == given.value else f"--runtime python --adapter {own}"
     raise InputError(
         f"topology.adapter is {given.value}, and the profile {profile.run} is of {profile.adapter}",
-        f"measure it: siotool lab measure --adapter {given.value}",
+        f"measure it: siotool lab measure {words}",
     )
 
 

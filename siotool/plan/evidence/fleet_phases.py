@@ -133,7 +133,7 @@ def _unseen(run: Run, name: str, field: str) -> InputError:
             f"{run.path}: {name} did not answer in time for all of one phase, and shows no {field}",
             "measure again with less beside it on this machine, or a lower --rate",
         )
-    return InputError(f"{run.path}: {name} shows no {field}", "only the Node.js servers of a lab count it")
+    return InputError(f"{run.path}: {name} shows no {field}", "only the servers of a lab count it")
 
 
 def law_share(adapter: Adapter, phase: FleetPhase) -> float:
