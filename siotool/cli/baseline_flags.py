@@ -35,7 +35,7 @@ KeptIn = Annotated[
     typer.Option(
         "--history",
         metavar="FILE",
-        help="Add the run to this history of past runs, once it is compared with those where no other "
+        help="Add the run to this history of past runs; it is compared with them before, where no "
         "--baseline is named.",
         show_default="reports/history.sqlite, if it is there, without comparing",
         rich_help_panel="Output",

@@ -17,7 +17,8 @@ Until = Annotated[
     list[str] | None,
     typer.Option(
         metavar="'COST ±5%'",
-        help="End a calibration once this cost is known so well, as 'delivery ±5%'. Repeatable.",
+        help="Once this cost is known so well, as 'delivery ±5%', leave out a calibration's further rounds. "
+        "Repeatable.",
         rich_help_panel="Capacity",
     ),
 ]
