@@ -30,7 +30,8 @@ def tables(audiences: Sequence[AudienceFigures]) -> list[Table]:
         note = (
             "When the first receiver, half of them (median) and the last one had a message, from its "
             "intended start. Spread: how long after the first the last one did. Of messages that reached "
-            "everyone. In brackets: where a percentile lies with 95 %."
+            "everyone. In brackets: where a percentile lies with 95 %; nothing where the run was "
+            "too short to tell."
         )
         if any(audience.clock_error_s is not None for audience in timed):
             named += columns("clocks ±>")
