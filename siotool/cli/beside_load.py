@@ -5,7 +5,7 @@ from pathlib import Path
 
 from siotool.cli.comparing import Baseline, read_baseline
 from siotool.cli.keeping import Keeping, keeping
-from siotool.cli.places import check_places
+from siotool.cli.places import check_not_read, check_places
 from siotool.cli.plan_options import planned
 from siotool.cli.report import HISTORY
 from siotool.errors import InputError
@@ -32,6 +32,7 @@ def beside_load(
     nothing can be written to.
     """
     check_places(places, out)
+    check_not_read([plan, *baseline], {name: one for name, one in places.items() if name != "--summary"})
     read_back = None if plan is None else planned(str(plan))
     compared_with = read_baseline(baseline, history, same_target=same_target)
     from_history = compared_with is not None and compared_with.history is not None
