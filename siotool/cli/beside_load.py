@@ -5,7 +5,7 @@ from pathlib import Path
 
 from siotool.cli.comparing import Baseline, read_baseline
 from siotool.cli.keeping import Keeping, keeping
-from siotool.cli.places import check_places
+from siotool.cli.places import check_not_read, check_places
 from siotool.cli.plan_options import planned
 from siotool.cli.report import HISTORY
 from siotool.errors import InputError
@@ -33,6 +33,7 @@ def beside_load(
     nothing can be written to.
     """
     check_places(places, out)
+    check_not_read([plan, *baseline], {name: one for name, one in places.items() if name != "--summary"})
     read_back = None if plan is None else planned(str(plan))
     # where no run will be kept, a history that was only to keep it need not be one
     asked = history if kept or baseline else None

@@ -1,11 +1,14 @@
 """Where a load test's run and reports go: looked at before the load, so that none is lost."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from siotool.errors import InputError, OutputError
+
+#: A run within its folder, as ``siotool.runfile`` calls it, which is slow to import.
+_RUN = "run.jsonl"
 
 #: Where runs are kept that name no folder.
 REPORTS = Path("reports")
@@ -14,7 +17,7 @@ REPORTS = Path("reports")
 def run_folder(out: Path | None, scenario: str, *, written: bool) -> Path:
     """Where the run is kept, by default a folder of its own; raises InputError where there is one already."""
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario.removeprefix('_')}"
-    if written and (folder / "run.jsonl").exists():
+    if written and (folder / _RUN).exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
     return folder
 
@@ -30,9 +33,25 @@ def check_places(places: Mapping[str, str | Path | None], out: Path | None) -> N
             _check(option, Path(place), out or REPORTS)
 
 
+def check_not_read(read: Iterable[str | Path | None], places: Mapping[str, str | Path | None]) -> None:
+    """Raise OutputError for a place, by its option, that is a file which is read: it would be lost.
+
+    What is read may be a run's folder. None and ``-`` are no files.
+    """
+    files = [Path(one) for one in read if one is not None and str(one) != "-"]
+    files = [one / _RUN if one.is_dir() else one for one in files]
+    for option, place in places.items():
+        if place is None or str(place) == "-" or not Path(place).is_file():
+            continue
+        if any(one.is_file() and one.samefile(place) for one in files):
+            raise OutputError(f"{option} {place}: this file is read, and would be lost", "name another file")
+
+
 def _check(option: str, place: Path, folder: Path) -> None:
     try:
         path, run = place.resolve(), folder.resolve()
+        if path == run / _RUN:
+            raise FileExistsError(None, "it is the run's own")
         if place.is_dir():
             raise IsADirectoryError(None, "is a folder")
         if not path.parent.exists() and path.parent in (run, *run.parents):

@@ -8,7 +8,7 @@ import typer
 from siotool.cli import baseline_flags, chart_folder, job_summary
 from siotool.cli.formats import OfRuns, form_of_runs, format_option
 from siotool.cli.options import Output, Quiet, flags_of
-from siotool.cli.places import REPORTS
+from siotool.cli.places import REPORTS, check_not_read
 from siotool.cli.uncollected import uncollected
 from siotool.errors import InputError, RunFileError
 from siotool.runs.frame_names import TableName
@@ -137,8 +137,9 @@ def report(
             "leave one of them out; siotool history add RUN keeps a run",
         )
 
-    chart_folder.prepare(charts)
     paths = [_STDIN if name == "-" else Path(name) for name in names] or [newest(REPORTS)]
+    check_not_read([*paths, *(baseline or []), plan, profile], {"-o": output, "--comment": comment})
+    chart_folder.prepare(charts)
     code = conclude(
         paths,
         intent=intent,

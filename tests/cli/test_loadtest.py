@@ -188,6 +188,12 @@ def test_credentials_in_a_url_are_not_even_repeated(refused, url, told):
 
 
 @pytest.mark.parametrize("option", ["-o", "--summary", "--comment"])
+def test_a_report_over_the_run_itself_is_refused_before_the_load(refused, option):
+    said = refused("demo", "--out", "kept", option, "kept/run.jsonl", "--format", "json")
+    assert f"{option} kept/run.jsonl: nothing can be written there: it is the run's own" in said
+
+
+@pytest.mark.parametrize("option", ["-o", "--summary", "--comment"])
 def test_a_report_that_nothing_can_be_written_to_is_refused_before_the_load(refused, option):
     """Trap: it was refused after the load, as wrong usage, and the verdict was lost."""
     said = refused("demo", option, "nowhere/results.xml")

@@ -240,6 +240,19 @@ def test_a_place_that_cannot_be_written_is_said(siotool, run, tmp_path):
     assert "cannot write" in done.stderr
 
 
+def test_a_file_that_is_read_is_not_replaced_by_its_report(siotool, run, tmp_path):
+    """Trap: -o RUN/run.jsonl wrote the report over the measured run."""
+    place = run("echo") / "run.jsonl"
+    before = place.read_bytes()
+    done = siotool("report", place.parent, "--format", "json", "-o", place)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"-o {place}: this file is read, and would be lost" in done.stderr
+    assert place.read_bytes() == before
+    (tmp_path / "plan.toml").write_text("[workload]\n")
+    done = siotool("plan", tmp_path / "plan.toml", "--format", "json", "-o", tmp_path / "plan.toml")
+    assert "plan.toml: this file is read, and would be lost" in done.stderr
+
+
 def test_runs_of_different_targets_are_not_pooled(siotool, run):
     done = siotool("report", run("echo"), run("chat"))
     assert done.returncode == 2
