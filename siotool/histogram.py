@@ -59,27 +59,28 @@ class Sparse(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse what no histogram has written."""
-        steps, min_s, max_s = self.steps, self.min_s, self.max_s
-        if not steps and not self.held and self.sum_s == min_s == max_s == 0:
+        steps, held, sum_s, min_s, max_s = self.steps, self.held, self.sum_s, self.min_s, self.max_s
+        if not steps and not held and sum_s == min_s == max_s == 0:
             return
         far = steps.count(_FAR)
         length = len(steps) - far
-        width, rest = divmod(len(self.held), length or 1)
+        # nearly all counts take a byte
+        width, rest = (1, 0) if len(held) == length else divmod(len(held), length or 1)
         if not length or steps[-1] == _FAR or rest or width not in _WIDTHS:
             raise ValueError("not a histogram: bucket numbers and counts do not fit")
         last = sum(steps) - far - 1
         if 0 in steps or last >= SIZE:
             raise ValueError("not a histogram: bucket numbers do not ascend, or to beyond the last one")
-        counts = self._counts(width)
+        counts = held if width == 1 else self._counts(width)
         if 0 in counts:
             raise ValueError("not a histogram: an empty bucket")
         count = sum(counts)
         if count > MOST_COUNTED:
             raise ValueError(f"not a histogram: {count} values are more than can be counted")
         least, most = count * min_s * _LESS, count * max_s * _MORE
-        if not (0 <= min_s <= max_s and least <= self.sum_s <= most < math.inf):
+        if not (0 <= min_s <= max_s and least <= sum_s <= most < math.inf):
             raise ValueError("not a histogram: sum, smallest and largest do not fit together")
-        led = len(steps) - len(steps.lstrip(_FAR_BYTE))
+        led = len(steps) - len(steps.lstrip(_FAR_BYTE)) if far else 0
         first = led * _FARTHEST + steps[led] - 1
         if not (_LOWER[first] <= min_s <= _UPPER[first] and _LOWER[last] <= max_s <= _UPPER[last]):
             raise ValueError("not a histogram: smallest and largest are in none of its buckets")
@@ -216,19 +217,23 @@ def _steps(index: NDArray[np.intp]) -> bytes:
 
 def unpacked(parts: Sequence[Sparse]) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.intp]]:
     """Return the buckets of many histograms one after the other: numbers, counts, and how many each has."""
-    steps = np.frombuffer(b"".join([part.steps for part in parts]), np.uint8)
+    stored = [part.steps for part in parts]
+    held = [part.held for part in parts]
+    steps = np.frombuffer(b"".join(stored), np.uint8)
     there = steps != _FAR
     reached = np.concatenate([[0], np.cumsum(np.minimum(steps, _FARTHEST), dtype=np.intp)])
     passed = np.concatenate([[0], np.cumsum(there, dtype=np.intp)])
-    end = np.cumsum([len(part.steps) for part in parts], dtype=np.intp)
+    end = np.cumsum(np.fromiter(map(len, stored), np.intp, len(parts)))
     begin = np.concatenate([np.zeros(1, dtype=np.intp), end])[:-1]
     lengths = passed[end] - passed[begin]
     bucket = reached[1:][there] - np.repeat(reached[begin] + 1, lengths)
-    width = np.array([len(part.held) for part in parts], dtype=np.intp) // np.maximum(1, lengths)
+    width = np.fromiter(map(len, held), np.intp, len(parts)) // np.maximum(1, lengths)
+    if (width <= 1).all():  # nearly always
+        return bucket, np.frombuffer(b"".join(held), np.uint8).astype(np.int64), lengths
     of = np.repeat(width.astype(np.uint8), lengths)
     count = np.empty(len(of), dtype=np.int64)
     for bytes_each in _WIDTHS:
-        chosen = [parts[number].held for number in np.flatnonzero(width == bytes_each).tolist()]
+        chosen = [held[number] for number in np.flatnonzero(width == bytes_each).tolist()]
         if chosen:
             count[of == bytes_each] = np.frombuffer(b"".join(chosen), f"<u{bytes_each}")
     return bucket, count, lengths

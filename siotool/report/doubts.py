@@ -46,6 +46,7 @@ from siotool.report.bad_day_causes import overflowing_queue, torn_sessions
 from siotool.report.contents import (
     OperationFigures,
     Steady,
+    UserClassFigures,
     format_cores,
 )
 from siotool.report.continuity import find_gaps
@@ -85,8 +86,10 @@ def find_doubts(runs: Sequence[Run], judged: Sequence[Run], table: Seconds) -> l
     for number, (run, part, name) in enumerate(zip(runs, judged, names(runs), strict=True)):
         rows = table.only(table.run == number)
         prefix = f"{name}: " if len(runs) > 1 else ""
+        classes = sum_up_user_classes([run])
+        of_part = classes if part is run else sum_up_user_classes([part])
         parts = [*_ending(run), *find_gaps(run), *_generator(rows), *_own_failures(part)]
-        parts += [*_load(part), *_proven(run), *_searched(run), *_unmade(run, early=False)]
+        parts += [*_load(part, of_part), *_proven(classes), *_searched(run), *_unmade(run, early=False)]
         found += [prefix + text for text in parts]
         found += [
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in part.notes if note.level == "doubt"
@@ -104,13 +107,13 @@ def find_remarks(
     """What is worth knowing and makes nothing suspect."""
     found: list[str] = []
     for number, (run, name) in enumerate(zip(runs, names(runs), strict=True)):
-        rows = table.only(table.run == number)
+        rows, classes = table.only(table.run == number), sum_up_user_classes([run])
         prefix = f"{name}: " if len(runs) > 1 else ""
         found += [
             prefix + text
             for text in (
-                *_target(run, rows),
-                *_schedule(run, rows),
+                *_target(run, rows, classes),
+                *_schedule(rows, classes),
                 *_machine(run, rows),
                 *_unmade(run, early=True),
             )
@@ -270,24 +273,24 @@ def _own_failures(run: Run) -> Iterator[str]:
         yield f"{count:,} failures are the generator's own ({kind}): {OWN_FAILURES[kind]}"
 
 
-def _proven(run: Run) -> Iterator[str]:
+def _proven(classes: Sequence[UserClassFigures]) -> Iterator[str]:
     """User classes without an operation. One of which no connect succeeded did all it could."""
-    for found in sum_up_user_classes([run]):
+    for found in classes:
         if not found.started:
             yield f"no user of class {found.name} was started: it proved nothing"
         elif not found.begun and not (found.attempted and not found.established):
             yield f"no user of class {found.name} began an operation: it proved nothing"
 
 
-def _load(run: Run) -> Iterator[str]:
-    for found in sum_up_user_classes([run]):
+def _load(run: Run, classes: Sequence[UserClassFigures]) -> Iterator[str]:
+    for found in classes:
         possible = found.offered - found.withheld
         if found.issued < ACHIEVED_LEAST * possible and possible - found.issued > FEW_OPERATIONS:
             yield (
                 f"{found.issued:,} of {possible:,} offered {found.name} operations were issued "
                 f"({format_share(found.issued / possible)}): the load was lower than asked for"
             )
-    visits = sum_up_visits([run], sum_up_user_classes([run]))
+    visits = sum_up_visits([run], classes)
     if visits is not None and visits.no_place:
         yield (
             f"{visits.no_place:,} of {visits.offered:,} arrivals found no place: as many users as --users "
@@ -300,14 +303,14 @@ def _load(run: Run) -> Iterator[str]:
     planned = run.header.workload.users_max
     users = max((one.connections.users for one in run.intervals), default=0)
     # a user that ended within a second was started too
-    users = max(users, sum(found.started for found in sum_up_user_classes([run])))
+    users = max(users, sum(found.started for found in classes))
     users += max((one.other_users for one in run.intervals), default=0)
     finished = run.end is not None and run.end.reason == "finished"
     if finished and users < min(ACHIEVED_LEAST * planned, planned - 1):
         yield f"{users:,} of {planned:,} planned users were started"
 
 
-def _target(run: Run, rows: Seconds) -> Iterator[str]:
+def _target(run: Run, rows: Seconds, classes: Sequence[UserClassFigures]) -> Iterator[str]:
     if not len(rows):
         return
     users, peak = rows.most("users"), rows.most("connections_end")
@@ -320,7 +323,7 @@ def _target(run: Run, rows: Seconds) -> Iterator[str]:
     pending = run.intervals[-1].delivery.pending
     if pending:
         yield f"{pending:,} deliveries were still under way at the end and count as neither received nor lost"
-    ended = sum(found.ended for found in sum_up_user_classes([run]))
+    ended = sum(found.ended for found in classes)
     if ended and run.header.workload.arrivals is None:
         yield (
             f"{ended:,} users ended by themselves; --arrival-rate would let new ones come all the time (the "
@@ -333,8 +336,8 @@ def _target(run: Run, rows: Seconds) -> Iterator[str]:
         yield f"the server had {rows.most('server_files_most'):,.0f} of {server.files_limit:,} files open"
 
 
-def _schedule(run: Run, rows: Seconds) -> Iterator[str]:
-    for found in sum_up_user_classes([run]):
+def _schedule(rows: Seconds, classes: Sequence[UserClassFigures]) -> Iterator[str]:
+    for found in classes:
         if found.late > LATE_SHARE * found.issued and found.late > FEW_OPERATIONS:
             yield (
                 f"{found.late:,} of {found.issued:,} issued {found.name} operations "

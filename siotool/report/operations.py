@@ -78,7 +78,10 @@ def sum_up(
         run_s += 0.0 if interval.draining else interval.duration_s
         of = interval if target is None else interval.targets[target]
         for operation in of.operations:
-            total = totals.setdefault((operation.op, operation.name), _Total())
+            key = operation.op, operation.name
+            total = totals.get(key)
+            if total is None:
+                total = totals[key] = _Total()
             total.add(operation, second, run, held=in_hold)
     error_s = clock_error_s(runs)
     ordered = sorted(totals.items(), key=lambda item: (_ORDER[item[0][0]], item[0][1]))

@@ -13,6 +13,7 @@ copula makes of how they do at the median, and blocks resemble each other as muc
 """
 
 import math
+from collections.abc import Sequence
 from types import MappingProxyType
 
 import msgspec
@@ -59,50 +60,53 @@ class TimesBySecond:
 
     def merge(self, other: "TimesBySecond") -> None:
         """Add all times of another one."""
-        self._made.append(other.buckets())
+        self._made += other.pieces()
         self._run |= other._run
 
     def histogram(self) -> Histogram:
         """All times in one histogram."""
-        all_of = self.buckets()
+        pieces = self.pieces()
         whole = Histogram()
-        # exact: no count is beyond 2**53
-        whole.counts += np.bincount(all_of.bucket, all_of.times, SIZE).astype(np.int64)
-        whole.sum_s = all_of.sum_s
-        whole.min_s = float(all_of.least.min(initial=math.inf))
-        whole.max_s = float(all_of.most.max(initial=0.0))
+        for piece in pieces:
+            # exact: no count is beyond 2**53
+            whole.counts += np.bincount(piece.bucket, piece.times, SIZE).astype(np.int64)
+        whole.sum_s = math.fsum(piece.sum_s for piece in pieces)
+        whole.min_s = min(float(piece.least.min(initial=math.inf)) for piece in pieces)
+        whole.max_s = max(float(piece.most.max(initial=0.0)) for piece in pieces)
         return whole
 
     def percentiles(self, whole: Histogram) -> dict[str, Percentile]:
         """Percentiles of all times by name; ``whole`` is their ``histogram``."""
-        all_of = self.buckets()
-        there = np.bincount(all_of.part) > 0
-        run = np.array([self._run[number] for number in np.flatnonzero(there).tolist()], dtype=np.intp)
-        second = (np.cumsum(there) - 1)[all_of.group]  # without those in which there was none
-        ranks = _ranks(whole, all_of.bucket, all_of.times.astype(float), second, run)
+        run = np.array([self._run[number] for number in sorted(self._run)], dtype=np.intp)
+        ranks = _ranks(whole, self.pieces(), sorted(self._run), run)
         return {
             name: Percentile(whole.quantile(share), *_between(whole, ranks.get(share)))
             for name, share in SHARES.items()
         }
 
-    def buckets(self) -> Buckets:
+    def pieces(self) -> list[Buckets]:
         """All that was added, by the second: made once, a run of an hour has millions of buckets."""
         if self._parts or not self._made:
             self._made.append(buckets_of(self._parts, self._second))
             self._parts, self._second = [], []
-        if len(self._made) > 1:
-            self._made = [joined(self._made)]
-        return self._made[0]
+        return self._made
+
+    def buckets(self) -> Buckets:
+        """All that was added, as one."""
+        pieces = self.pieces()
+        return pieces[0] if len(pieces) == 1 else joined(pieces)
 
 
 def _ranks(
     whole: Histogram,
-    bucket: NDArray[np.intp],
-    times: Floats,
-    second: NDArray[np.intp],
+    pieces: Sequence[Buckets],
+    seconds: Sequence[int],
     run: NDArray[np.intp],
 ) -> dict[float, tuple[float, float]]:
-    """Of each share, the shares of all times between which its percentile lies, where these are known."""
+    """Of each share, the shares of all times between which its percentile lies, where these are known.
+
+    ``seconds`` are those that have times, and ``run`` is the run of each.
+    """
     blocks = len(run)
     if blocks < FEWEST:
         return {}
@@ -112,7 +116,12 @@ def _ranks(
     at = np.searchsorted(cumulative, np.maximum(1, np.ceil(shares * count - 1e-9)))
     # of each block: times above the bucket of one percentile, and up to that of the next
     parts = len(shares) + 1
-    between = np.bincount(second * parts + np.searchsorted(at, bucket), times, blocks * parts)
+    part = np.searchsorted(at, np.arange(SIZE))
+    first = np.zeros(max(seconds) + 1, dtype=np.intp)
+    first[list(seconds)] = np.arange(blocks) * parts
+    between = np.zeros(blocks * parts)
+    for piece in pieces:
+        between += np.bincount(first[piece.group] + part[piece.bucket], piece.times, blocks * parts)
     upto = np.cumsum(between.reshape(blocks, parts), axis=1).T
     below, each = upto[:-1], upto[-1]
     reached = cumulative[at] / count

@@ -37,18 +37,19 @@ def of_server(seconds: Seconds, runs: Sequence[Run], name: str) -> Seconds:
     return msgspec.structs.replace(seconds, columns=seconds.columns | own)
 
 
-def holding_none(run: Run) -> list[str]:
+def holding_none(run: Run, seconds: Seconds | None = None) -> list[str]:
     """Return the names of those of a run's several servers that held none of its connections.
 
     Such a process is no server of the target, or nobody was sent to it. Less than a tenth of an even share is
     none. Where nothing shows what a server held, it is not named; nor is one that a fault may have emptied,
-    as clients do not go back by themselves, or that may have got none by chance.
+    as clients do not go back by themselves, or that may have got none by chance. ``seconds`` is the table of
+    the run alone, where it is known.
     """
     servers = [server.name for server in run.header.servers if not server.beside]
     peak = max((interval.connections.open for interval in run.intervals), default=0)
     if len(servers) < 2 or run.header.faults or peak < _ENOUGH_EACH * len(servers):
         return []
-    seconds = seconds_of([run])
+    seconds = seconds_of([run]) if seconds is None else seconds
     by_files = files_show([run])
     shares = {name: held_share(of_server(seconds, [run], name), by_files=by_files) for name in servers}
     return [

@@ -12,8 +12,9 @@ from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.plan.evidence.observe import observe
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
+from siotool.runs import per_server
 from siotool.runs.held_share import held_share, wrong_by_cpu, wrong_by_files
-from siotool.runs.per_server import of_server
+from siotool.runs.per_server import holding_none, of_server
 from siotool.runs.seconds import seconds_of
 from siotool.runs.server_count import count_servers
 
@@ -117,6 +118,17 @@ def test_a_server_that_few_connections_missed_by_chance_is_still_a_server(fleet:
     run = fleet({f"server-{number}": float(number == 1) for number in range(1, 31)})
     assert max(one.connections.open for one in run.intervals) < 300
     assert count_servers([run]).number == 30
+
+
+def test_a_table_that_is_known_is_not_made_again(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report of an hour made it twice."""
+    run = fleet({"a": 1.0, "b": 0.0})
+    seconds = seconds_of([run])
+    expected = holding_none(run)
+    monkeypatch.setattr(per_server, "seconds_of", None)
+    assert holding_none(run, seconds) == expected == ["b"]
+    with pytest.raises(InputError, match="b held none"):
+        observe([run], ["yes"], accept_suspect=True, seconds=seconds)
 
 
 def test_a_small_part_is_not_nothing(fleet: Any) -> None:

@@ -133,7 +133,8 @@ def observe(
         for number, (run, name, count) in enumerate(zip(runs, names(runs), counts, strict=True))
     ]
     for number, (run, origin) in enumerate(zip(runs, origins, strict=True)):
-        check_serves_all(run, seconds.only(usable & (seconds.run == number)), origin.nodes)
+        own = seconds.only(usable & (seconds.run == number))
+        check_serves_all(run, own, origin.nodes, seconds if len(runs) == 1 else None)
     return Observations(tuple(origins), seconds, seconds.only(usable))
 
 
@@ -185,11 +186,12 @@ def _servers_of(run: Run, nodes: int) -> int:
     return max(nodes, sampled) if nodes == 1 else nodes
 
 
-def check_serves_all(run: Run, seconds: Seconds, servers: int) -> None:
+def check_serves_all(run: Run, seconds: Seconds, servers: int, table: Seconds | None = None) -> None:
     """Refuse a run whose sampled processes cannot be all that serve: they did too little, or held too few.
 
     One of several that held none is refused too: it would count as a server that carries its part.
-    ``seconds`` are those that costs are learnt from, ``servers`` how many there are. Raises InputError.
+    ``seconds`` are those that costs are learnt from, ``servers`` how many there are; ``table``
+    is that of the run alone, where it is known. Raises InputError.
     """
     work = {
         name: float((seconds[name] * seconds["duration_s"]).sum())
@@ -207,7 +209,7 @@ def check_serves_all(run: Run, seconds: Seconds, servers: int) -> None:
             "sample each server with --server-pid or --server NAME=PID",
         )
     if share is None or share.value >= (NEARLY_ALL if files_show([run]) else _HALF):
-        _check_each_holds(run)
+        _check_each_holds(run, table)
         return
     if share.value < NONE_HELD:
         raise InputError(f"{run.path}: the sampled process does not hold the connections ({share.how})", hint)
@@ -218,8 +220,8 @@ def check_serves_all(run: Run, seconds: Seconds, servers: int) -> None:
     )
 
 
-def _check_each_holds(run: Run) -> None:
-    if idle := holding_none(run):
+def _check_each_holds(run: Run, table: Seconds | None) -> None:
+    if idle := holding_none(run, table):
         raise InputError(
             f"{run.path}: {' and '.join(idle)} held none of the connections",
             "leave it out of --server-pid and --server, if it is no server of the target; else see that the "
