@@ -37,7 +37,7 @@ def write(document: Document, folder: str | None) -> None:
     """Write the charts of a document, if a folder is named. A file of the same name is replaced."""
     if folder is None:
         return
-    from siotool.document.chart_files import chart_files  # altair takes 0.4 s to import
+    from siotool.document.chart_files import chart_files  # only when there is something to draw
 
     for file in chart_files(document):
         try:

@@ -105,7 +105,8 @@ def _loaded(loads: Sequence[Any], folder: Path, *, quiet: bool) -> list[Any]:
     with suppress(KeyboardInterrupt):
         for load in loads:
             if not quiet:
-                say(f"{fleet_words(load.lab.servers)}, adapter {load.lab.planned_adapter}: {load.seconds:.0f} s")
+                adapter = load.lab.planned_adapter
+                say(f"{fleet_words(load.lab.servers)}, adapter {adapter}: {load.seconds:.0f} s")
             runs.append(fleet_loads.load_fleet(load, folder / load.name))
     return runs
 

@@ -27,7 +27,7 @@ def printed(document: Document, form: str, where: str, record: msgspec.Struct, d
     if form == "json":
         return to_json(record, digits)
     if form == "html":
-        from siotool.document import html  # altair takes 0.6 s to import
+        from siotool.document import html  # with templates, which no other form needs
 
         return html.render(document)
     return markdown.render(document) if form == "md" else styled(text.render(document), where)

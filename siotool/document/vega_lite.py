@@ -1,7 +1,8 @@
 """A chart as a Vega-Lite specification: shapes and data, no colours.
 
 Colours, fonts and the dark scheme are the page's business (``page.js`` reads them from the
-style sheet), so every chart follows the reader's scheme. Units stand on the axes.
+style sheet), so every chart follows the reader's scheme. Units stand on the axes. Tests hold each
+specification against Vega-Lite's schema.
 """
 
 import math
@@ -9,8 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
-import altair as alt
-from altair.utils.schemapi import debug_mode
 from msgspec import structs
 
 from siotool.document.course import extent
@@ -39,13 +38,20 @@ _WRITTEN: Mapping[Unit, str] = MappingProxyType(
 )
 #: Seconds between the labels of a clock.
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
-#: The one set of data of a chart's curves, named, so that building the chart does not copy it.
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+#: The one set of data of a chart's curves; its rows come apart from the specification.
 _ROWS = "rows"
+#: The selection of the point that is nearest to the pointer.
+_NEAR = "near"
 #: Styles of shaded spans, which the page gives their colours: where figures are from, and where something was
 #: broken.
 HOLD, TROUBLE = "hold", "trouble"
 #: More dots than this are small and pale.
 _FEW_DOTS = 300
+#: A part of a specification.
+_Part = dict[str, Any]
+#: The vertical of what has no axis of its own.
+_VERTICAL: _Part = {"field": "v", "type": "quantitative"}
 
 
 def spec(chart: Chart) -> dict[str, Any]:
@@ -75,45 +81,44 @@ def columns_of(chart: Chart) -> list[tuple[str, list[float], list[float | None]]
 
 
 def without_rows(chart: Chart) -> dict[str, Any]:
-    """Return the specification without the data of its curves, which are the set ``rows``.
-
-    altair does not hold each part against its schema meanwhile, which takes half of the time; the
-    tests do.
-    """
+    """Return the specification without the data of its curves, which are the set ``rows``."""
     named = [structs.replace(curve, name=printable(curve.name)) for curve in chart.curves]
     chart = structs.replace(chart, curves=named)
-    with debug_mode(False):
-        made: dict[str, Any] = alt.layer(*_layers(chart)).to_dict(validate=False)
-    made.pop("config", None)  # altair's default theme: the page has its own
-    made |= {"width": "container", "height": chart.height}
-    made["autosize"] = {"type": "fit-x", "contains": "padding"}
-    made["datasets"] = {**made.get("datasets", {}), _ROWS: []}
-    return made
+    return {
+        "$schema": _SCHEMA,
+        "width": "container",
+        "height": chart.height,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "data": {"name": _ROWS},
+        "datasets": {_ROWS: []},
+        "layer": list(_layers(chart)),
+    }
 
 
-def _layers(chart: Chart) -> list[alt.Chart]:
+def _layers(chart: Chart) -> Iterator[_Part]:
+    yield from _across(chart)
     named = _named(chart)
     names = [curve.name for curve in named]
-    colour = alt.Color("s:N", sort=names, legend=_legend(named), scale=alt.Scale(domain=names))
-    base = alt.Chart(alt.NamedData(name=_ROWS)).transform_calculate(at=_written(chart, "datum.t"))
+    colour = {"field": "s", "type": "nominal", "sort": names, "scale": {"domain": names}}
+    encoding = {"x": _x(chart), "y": _y(chart), "color": colour | {"legend": _legend(named)}}
+    rows: list[_Part] = [{"calculate": _written(chart, "datum.t"), "as": "at"}]
     if chart.y.log:
-        base = base.transform_filter("datum.v > 0")
-    base = base.encode(x=_x(chart), y=_y(chart), color=colour)
-    layers = [*_across(chart)]
+        rows.append({"filter": "datum.v > 0"})
     for drawn in dict.fromkeys(curve.drawn for curve in named):
         alike = [curve for curve in named if curve.drawn == drawn]
-        own = base
-        if len(alike) < len(named):
-            own = base.transform_filter(
-                alt.FieldOneOfPredicate(field="s", oneOf=[curve.name for curve in alike])
-            )
-        if drawn == "dots":
-            few = sum(len(curve.points) for curve in alike) <= _FEW_DOTS
-            size, opacity = (24, 0.9) if few else (18, 0.45)
-            layers.append(own.mark_point(filled=True, size=size, opacity=opacity, invalid="filter"))
-        elif drawn != "dashed":
-            layers.append(own.mark_line(interpolate=drawn, invalid="break-paths-show-path-domains"))
-    return [*layers, _hover(base, chart)]
+        own = {"filter": {"field": "s", "oneOf": [curve.name for curve in alike]}}
+        chosen = [*rows, own] if len(alike) < len(named) else rows
+        yield {"mark": _mark(drawn, alike), "transform": chosen, "encoding": encoding}
+    yield _hover(chart, encoding, rows)
+
+
+def _mark(drawn: str, alike: Sequence[Curve]) -> _Part:
+    """How curves are drawn that are drawn alike."""
+    if drawn != "dots":
+        return {"type": "line", "interpolate": drawn, "invalid": "break-paths-show-path-domains"}
+    few = sum(len(curve.points) for curve in alike) <= _FEW_DOTS
+    size, opacity = (24, 0.9) if few else (18, 0.45)
+    return {"type": "point", "filled": True, "size": size, "opacity": opacity, "invalid": "filter"}
 
 
 def _named(chart: Chart) -> list[Curve]:
@@ -142,7 +147,7 @@ def _clock(end_s: float, value: str) -> str:
     return f"floor({value} / 3600) + ':' + format(floor({value} / 60) % 60, '02d') + ':' + {seconds}"
 
 
-def _x(chart: Chart) -> alt.X:
+def _x(chart: Chart) -> _Part:
     low, high = extent(chart)
     labels: dict[str, Any] = {"labelExpr": _written(chart, "datum.value")}
     kind: Literal["log", "utc", "linear"] = "log" if _is_log(chart) else "linear"
@@ -156,9 +161,9 @@ def _x(chart: Chart) -> alt.X:
         labels |= {"values": [t for t in _log_ticks(low, high) if low <= t <= high], "labelSeparation": 8}
     else:
         labels |= {"tickCount": 4, "labelSeparation": 8}
-    axis = alt.Axis(title=None, grid=False, labelOverlap="greedy", **labels)
-    scale = alt.Scale(type=kind, domain=[_place(chart, low), _place(chart, high)], nice=False)
-    return alt.X(_field(chart), axis=axis, scale=scale)
+    scale = {"type": kind, "domain": [_place(chart, low), _place(chart, high)], "nice": False}
+    axis = {"title": None, "grid": False, "labelOverlap": "greedy"} | labels
+    return _horizontal(chart) | {"axis": axis, "scale": scale}
 
 
 def _is_log(chart: Chart) -> bool:
@@ -166,18 +171,19 @@ def _is_log(chart: Chart) -> bool:
     return chart.x.log and extent(chart)[0] > 0
 
 
-def _y(chart: Chart) -> alt.Y:
+def _y(chart: Chart) -> _Part:
     unit, low, high = chart.y.unit, chart.y.low, chart.y.high
     labels: dict[str, Any] = {"tickCount": 5, "labelExpr": _WRITTEN[unit].format(v="datum.value")}
-    scale = alt.Scale(zero=True) if low is None or high is None else alt.Scale(domain=[low, high])
+    scale: _Part = {"zero": True} if low is None or high is None else {"domain": [low, high]}
     known = [v for curve in chart.curves for _, v in curve.points if v is not None and v > 0]
     if unit == "servers":
         labels = {"tickCount": 4, "tickMinStep": 1, "format": ",d"}
     elif chart.y.log and known:
         ticks = _log_ticks(min(known), max(known))
         labels = {"values": ticks, "labelExpr": labels["labelExpr"]}
-        scale = alt.Scale(type="log", domain=[ticks[0], ticks[-1]])
-    return alt.Y("v:Q", axis=alt.Axis(title=None, domain=False, ticks=False, **labels), scale=scale)
+        scale = {"type": "log", "domain": [ticks[0], ticks[-1]]}
+    axis = {"title": None, "domain": False, "ticks": False} | labels
+    return _VERTICAL | {"axis": axis, "scale": scale}
 
 
 def _clock_ticks(end_s: float) -> list[float]:
@@ -193,63 +199,62 @@ def _log_ticks(low: float, high: float) -> list[float]:
     return [step * 10.0**decade for decade in range(first, last) for step in steps] + [10.0**last]
 
 
-def _legend(named: Sequence[Curve]) -> alt.Legend | None:
+def _legend(named: Sequence[Curve]) -> _Part | None:
     """The legend of named curves; none for one."""
     if len(named) < 2:
         return None
-    short = sum(len(curve.name) for curve in named) <= 24
-    return alt.Legend(
-        title=None,
-        symbolType="circle" if all(curve.drawn == "dots" for curve in named) else alt.Undefined,
-        columns=len(named) if short else alt.Undefined,
-    )
+    found: _Part = {"title": None}
+    if all(curve.drawn == "dots" for curve in named):
+        found["symbolType"] = "circle"
+    if sum(len(curve.name) for curve in named) <= 24:
+        found["columns"] = len(named)
+    return found
 
 
-def _across(chart: Chart) -> Iterator[alt.Chart]:
+def _across(chart: Chart) -> Iterator[_Part]:
     """What is drawn with the curves: shades, rules, and dashed curves, on the axes of the others."""
-    x, y = alt.X(_field(chart)), alt.Y("v:Q")
+    x = _horizontal(chart)
     if chart.x.unit != "day" and not _is_log(chart):
         # Vega-Lite joins the scales of all layers, and has one that says nothing begin at 0
-        x = alt.X(_field(chart), scale=alt.Scale(zero=False))
+        x |= {"scale": {"zero": False}}
     for spans, style in ((chart.shades, HOLD), (chart.troubles, TROUBLE)):
         if spans:
             rows = [{"t": _place(chart, begin), "end": _place(chart, end)} for begin, end in spans]
-            yield _of(rows).mark_rect(style=style).encode(x=x, x2=alt.X2("end"))
+            yield _own(rows, {"type": "rect", "style": style}, {"x": x, "x2": {"field": "end"}})
     for rule in chart.rules:
         if rule.x is None:
-            yield _of([{"v": rule.y}]).mark_rule().encode(y=y)
+            yield _own([{"v": rule.y}], {"type": "rule"}, {"y": _VERTICAL})
         else:
-            yield _of([{"t": _place(chart, rule.x)}]).mark_rule().encode(x=x)
+            yield _own([{"t": _place(chart, rule.x)}], {"type": "rule"}, {"x": x})
     for curve in chart.curves:
         if curve.drawn == "dashed":
             points = [{"t": _place(chart, t), "v": v} for t, v in curve.points]
-            yield _of(points).mark_line(strokeDash=[4, 4], strokeWidth=1).encode(x=x, y=y)
+            line = {"type": "line", "strokeDash": [4, 4], "strokeWidth": 1}
+            yield _own(points, line, {"x": x, "y": _VERTICAL})
 
 
-def _of(rows: list[dict[str, Any]]) -> alt.Chart:
-    return alt.Chart(alt.InlineData(values=rows))
+def _own(rows: Sequence[_Part], mark: _Part, encoding: _Part) -> _Part:
+    """A layer with data of its own."""
+    return {"data": {"values": rows}, "mark": mark, "encoding": encoding}
 
 
-def _field(chart: Chart) -> str:
-    return "t:T" if chart.x.unit == "day" else "t:Q"
+def _horizontal(chart: Chart) -> _Part:
+    return {"field": "t", "type": "temporal" if chart.x.unit == "day" else "quantitative"}
 
 
-def _hover(base: alt.Chart, chart: Chart) -> alt.Chart:
-    """Points that tell, under the pointer, what ``base`` draws there."""
-    near = alt.selection_point(nearest=True, on="pointerover", fields=["t", "s"], empty=False)
-    points: alt.Chart = (
-        base.transform_filter("isValid(datum.v)")
-        .transform_calculate(text=_WRITTEN[chart.y.unit].format(v="datum.v"))
-        .mark_point(filled=True, size=60)
-        .encode(
-            # alt.condition says the same, and takes a tenth of a page's time to look itself up
-            opacity=alt.OpacityValue(0, condition={"param": near.name, "empty": False, "value": 1}),
-            tooltip=[
-                alt.Tooltip("at:N", title=chart.x.name or "at"),
-                alt.Tooltip("s:N", title="what"),
-                alt.Tooltip("text:N", title="value"),
-            ],
-        )
-        .add_params(near)
-    )
-    return points
+def _hover(chart: Chart, encoding: _Part, rows: Sequence[_Part]) -> _Part:
+    """Points that tell, under the pointer, what is drawn there."""
+    told = {"at": chart.x.name or "at", "s": "what", "text": "value"}
+    shown = {"condition": {"param": _NEAR, "empty": False, "value": 1}, "value": 0}
+    tips = [{"field": field, "title": title, "type": "nominal"} for field, title in told.items()]
+    nearest = {"type": "point", "nearest": True, "on": "pointerover", "fields": ["t", "s"]}
+    return {
+        "params": [{"name": _NEAR, "select": nearest}],
+        "mark": {"type": "point", "filled": True, "size": 60},
+        "transform": [
+            *rows,
+            {"filter": "isValid(datum.v)"},
+            {"calculate": _WRITTEN[chart.y.unit].format(v="datum.v"), "as": "text"},
+        ],
+        "encoding": encoding | {"opacity": shown, "tooltip": tips},
+    }

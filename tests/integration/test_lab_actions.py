@@ -228,8 +228,8 @@ def test_sessions_over_long_polling_stay_on_a_server_that_drains_until_they_are_
     """All of them broke at once: it listened no more, and the balancer sent them to another server."""
     if acting.lab.balancer == "none":
         return
-    # one that was started again counts as failed for two more seconds, by each process of nginx, and those that
-    # are asked here need not be all: new ones know of no failure
+    # one that was started again counts as failed for two more seconds, by each process of nginx, and not
+    # all of them need be asked here: new ones know of no failure
     assert acting.do("reload balancer") == ""
     assert any({acting.answer("server-1") for _ in range(12)} == {(200, "server-1")} for _ in range(200))
     opened = [acting.polled("server-1") for _ in range(4)]

@@ -62,7 +62,7 @@ def test_the_command_line_loads_nothing_heavy_before_it_must() -> None:
     code = """
 import sys
 import siotool.cli.app
-heavy = {"ssl", "locust", "gevent", "socketio", "aiohttp", "pandas", "altair", "scipy", "picows"}
+heavy = {"ssl", "locust", "gevent", "socketio", "aiohttp", "pandas", "jinja2", "scipy", "picows"}
 print(*heavy & set(sys.modules))
 """
     done = python(code)
