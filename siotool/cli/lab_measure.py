@@ -1,7 +1,6 @@
 """``siotool lab measure``: what an adapter costs, from fleets of several sizes, and who hears a publish."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +12,7 @@ from siotool.cli import lab_flags, lab_measure_flags
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.options import SEED, Output, Quiet, Seed
 from siotool.cli.streams import complain, say
-from siotool.errors import ExitCode, InputError, worst
+from siotool.errors import ExitCode, InputError, TargetError, worst
 
 #: Publishes per second that leave a machine of two cores room for four servers, by adapter.
 RATES: Mapping[str, float] = MappingProxyType({"postgres": 600.0, "mongo": 300.0})
@@ -49,8 +48,8 @@ def measure(
     others. `profile.json` is for `siotool plan --from`. Four fleets take some 6 minutes.
 
     Exits 4 when a publish is not received as the planner thinks, or a fleet of --check is
-    more than 15 % off; 5 when the machine was full; 130 after Ctrl-C, when a profile is made of
-    the fleets that were measured by then, where they suffice.
+    more than 15 % off; 5 when the machine was full; 130 after Ctrl-C, and 3 when a fleet could
+    not be loaded: a profile is then made of what was measured, where that suffices.
 
     Examples:
 
@@ -84,10 +83,10 @@ def measure(
     if not quiet:
         minutes = sum(load.seconds for load in loads) / 60
         say(f"{len(counts)} fleets, {rounds} times: {minutes:.1f} min and their starts")
-    runs = _loaded(loads, folder, quiet=quiet)
+    runs, failed = _loaded(loads, folder, quiet=quiet)
     if len(runs) < len(loads):
         _keep_cut(runs, loads, checked, most, seed, folder)
-        raise typer.Exit(ExitCode.INTERRUPTED)
+        raise failed or typer.Exit(ExitCode.INTERRUPTED)
     profile = profile_of(runs, loads, checked, most, seed)
     keep(profile, folder)
     if not quiet:
@@ -96,28 +95,35 @@ def measure(
     raise typer.Exit(_judged(profile, checked))
 
 
-def _loaded(loads: Sequence[Any], folder: Path, *, quiet: bool) -> list[Any]:
-    """Run the loads one after the other; return the runs that came to their end, fewer after a Ctrl-C."""
+def _loaded(loads: Sequence[Any], folder: Path, *, quiet: bool) -> tuple[list[Any], TargetError | None]:
+    """Run the loads one after the other; return the runs that came to their end.
+
+    They are fewer after a Ctrl-C, or after a load that failed, whose error is returned too.
+    """
     from siotool.cli import fleet_loads
     from siotool.plan.evidence.fleet_phases import fleet_words
 
-    runs = []
-    with suppress(KeyboardInterrupt):
+    runs: list[Any] = []
+    try:
         for load in loads:
             if not quiet:
                 adapter = load.lab.planned_adapter
                 say(f"{fleet_words(load.lab.servers)}, adapter {adapter}: {load.seconds:.0f} s")
             runs.append(fleet_loads.load_fleet(load, folder / load.name))
-    return runs
+    except KeyboardInterrupt:
+        return runs, None
+    except TargetError as error:
+        return runs, error
+    return runs, None
 
 
 def _keep_cut(
     runs: Sequence[Any], loads: Sequence[Any], checked: Sequence[int], rate: float, seed: int, folder: Path
 ) -> None:
-    """Keep what a measurement has that was interrupted, as a profile where that suffices for one; say so."""
+    """Keep what a measurement has that ended early, as a profile where that suffices for one; say so."""
     import msgspec
 
-    said = f"interrupted: {len(runs)} of {len(loads)} loads came to their end"
+    said = f"ended early: {len(runs)} of {len(loads)} loads came to their end"
     if not runs:
         complain(f"{said}: there is nothing to keep")
         return

@@ -12,6 +12,7 @@ from siotool.calibration.design import designed
 from siotool.cli import fleet_loads
 from siotool.cli.fleet_loads import FleetLoad
 from siotool.document.contract import to_json
+from siotool.errors import TargetError
 from siotool.lab import needs
 from siotool.lab.lab import Lab
 from siotool.plan.adapters.laws import ADAPTERS
@@ -168,15 +169,15 @@ def test_a_fleet_that_is_not_predicted_is_exit_code_4(siotool, fleets, tmp_path,
 
 @pytest.fixture
 def interrupted(monkeypatch, fleets):
-    """Ctrl-C comes in the middle of the load with this number, from 0 on."""
+    """Ctrl-C, or another end, comes in the middle of the load with this number, from 0 on."""
 
-    def at(number: int) -> None:
+    def at(number: int, end: type[BaseException] = KeyboardInterrupt) -> None:
         done = fleets("redis")
         plain = fleet_loads.load_fleet
 
         def load_fleet(load: FleetLoad, folder: Path) -> Run:
             if len(done) == number:
-                raise KeyboardInterrupt
+                raise end("no more")
             return plain(load, folder)
 
         monkeypatch.setattr(fleet_loads, "load_fleet", load_fleet)
@@ -190,7 +191,7 @@ def test_ctrl_c_keeps_a_profile_of_the_fleets_that_were_measured(siotool, interr
     arguments = ("--adapter", "redis", "--nodes", "1,2,4", "--check", "3", "--out", "seen")
     done = siotool("lab", "measure", *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (130, ""), done.stderr
-    said = "interrupted: 6 of 8 loads came to their end"
+    said = "ended early: 6 of 8 loads came to their end"
     assert f"{said}; profile.json, report and runs in seen/ are of these" in done.stderr
     profile = json.loads((tmp_path / "seen/profile.json").read_text())
     assert [one["servers"] for one in profile["fleets"]] == [1, 2, 3, 4]
@@ -221,6 +222,16 @@ def test_ctrl_c_before_there_is_enough_for_a_profile_says_so(
     assert (done.returncode, done.stdout) == (130, ""), done.stderr
     assert words in done.stderr
     assert list(tmp_path.rglob("profile.json")) == []
+
+
+def test_a_load_that_fails_keeps_what_was_measured_before(siotool, interrupted, tmp_path):
+    """The seventh load of eight failed, and nothing was made of the six before."""
+    interrupted(6, TargetError)
+    done = siotool("lab", "measure", "--adapter", "redis", "--out", "seen", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
+    assert "6 of 8 loads came to their end; profile.json, report and runs in seen/" in done.stderr
+    assert "no more" in done.stderr
+    assert (tmp_path / "seen/profile.json").is_file()
 
 
 def test_a_full_machine_is_exit_code_5(siotool, fleets, tmp_path, monkeypatch):

@@ -184,7 +184,7 @@ def test_ctrl_c_keeps_the_runs_says_so_and_leaves_nothing_running(
     until(lambda: not [pid for pid in pids if alive(pid)], what="fleet, generator and keeper end")
     assert measuring.left() == []
     said = (tmp_path / "stderr").read_text()
-    assert "interrupted: 1 of 2 loads came to their end" in said
+    assert "ended early: 1 of 2 loads came to their end" in said
     assert "Traceback" not in said
     assert f"{measuring.folder.name}/" in said
     assert (measuring.folder / "1-servers-1/run.jsonl").is_file()
