@@ -198,10 +198,7 @@ def _searched(run: Run) -> Iterator[str]:
             "with a higher load"
         )
     if found.complete and not found.low and found.why != LOWEST_FAILED and by not in (GENERATOR, UNSAMPLED):
-        yield (
-            "the search showed of no load that it meets the gates, and of the lowest one not that it fails "
-            f"({found.why}): begin with less, or have more operations"
-        )
+        yield (f"no load was shown to meet the gates: begin with less, or have more operations ({found.why})")
     if by == UNSAMPLED:
         yield (
             "a gate is on the server, which was not sampled at higher loads: the capacity is at least what "
