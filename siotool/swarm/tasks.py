@@ -5,7 +5,7 @@ from types import FunctionType
 from typing import Any
 
 from locust import User
-from locust.exception import StopUser
+from locust.exception import RescheduleTask, RescheduleTaskImmediately, StopUser
 from locust.user.task import (
     LOCUST_STATE_RUNNING,
     LOCUST_STATE_STOPPING,
@@ -66,7 +66,10 @@ class Tasks(DefaultTaskSet):
 
     def _execute(self, task: Any) -> None:
         execute: Callable[[Any], None] = self.execute_task
-        execute(task)
+        try:
+            execute(task)
+        except RescheduleTaskImmediately as error:  # a task set was left: the next task has a turn of its own
+            raise RescheduleTask(*error.args) from error
 
     def _choose(self) -> Any:
         choose: Callable[[], Any] = self.get_next_task

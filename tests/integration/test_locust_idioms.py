@@ -429,6 +429,33 @@ def test_what_is_no_exception_of_pythons_kind_fails_the_run_too(
     assert "Traceback" not in done.stderr
 
 
+LEAVES = """
+from locust import TaskSet
+from siotool.swarm.user import SocketIOUser, knob, task
+
+
+class Inside(TaskSet):
+    @task
+    def act(self):
+        self.user.call("echo", 1)
+        self.interrupt()
+
+
+class Goes(SocketIOUser):
+    rate: float = knob(5.0, "turns per second")
+    tasks = [Inside]
+"""
+
+
+def test_a_task_set_that_is_left_takes_one_turn(loadtest: Callable[..., Any], tmp_path: Path) -> None:
+    """The next one began at once: 75 calls a second at a rate of 5, of which the schedule knew one."""
+    (tmp_path / "leaves.py").write_text(LEAVES)
+    done = loadtest("demo", "--scenario", tmp_path / "leaves.py", "--users", 1, "--run-time", "3s")
+    counted = done.counted("Goes")
+    assert done.operation("ack", "echo")["count"] == counted.issued == counted.achieved
+    assert 1 < counted.issued <= counted.offered
+
+
 THINKING = """
 import time
 
