@@ -32,15 +32,12 @@ _ONE = (
 )
 
 
-def capacity_by_profile(
-    profile: CalibratedProfile, runs: Sequence[Run], pace: float = 1.0
-) -> CapacityEstimate | None:
+def capacity_by_profile(profile: CalibratedProfile, runs: Sequence[Run]) -> CapacityEstimate | None:
     """As much of the runs' load as fills a server at the profile's costs; None where nothing travelled.
 
-    A server of the runs that may use less than the calibrated one did, as under a quota, is full earlier. So
-    is one on a machine that takes ``pace`` times as much CPU for the same work as in the calibration.
+    A server of the runs that may use less than the calibrated one did, as under a quota, is full earlier.
     """
-    profile = _of_cores(profile, runs, pace)
+    profile = _of_cores(profile, runs)
     seconds = seconds_of(runs)
     load = {column: seconds.mean(column, seconds.held) for column in LOAD}
     wire = seconds.mean("bytes_per_s", seconds.held)
@@ -63,14 +60,14 @@ def capacity_by_profile(
     )
 
 
-def _of_cores(profile: CalibratedProfile, runs: Sequence[Run], pace: float) -> CalibratedProfile:
+def _of_cores(profile: CalibratedProfile, runs: Sequence[Run]) -> CalibratedProfile:
     """The profile of a server that may fill as much as those of the runs, where that is less.
 
-    Its ``server_cores`` are those of a full server, at the calibration's pace.
+    Its ``server_cores`` are those of a full server.
     """
     sampled = [server.cores for run in runs for server in run.header.servers if not server.beside]
     part = min([profile.server_cores, *sampled]) / profile.server_cores if profile.server_cores > 0 else 1.0
-    cores = profile.full_cores * part / pace
+    cores = profile.full_cores * part
     return msgspec.structs.replace(
         profile, server_cores=cores, loop_cores=None, cores_most=min(profile.cores_most, cores)
     )

@@ -45,9 +45,9 @@ from siotool.cli.profile_evidence import capacity_by_profile  # noqa: E402
 from siotool.cli.profile_file import read_profile  # noqa: E402
 from siotool.plan.evidence.calibrated import CalibratedProfile  # noqa: E402
 from siotool.plan.evidence.held_out import cores_of, memory_of  # noqa: E402
-from siotool.plan.evidence.holds import HeldPhase, holds_of, pace_of  # noqa: E402
+from siotool.plan.evidence.holds import STEP_POWER, TEXT_POWER, HeldPhase, holds_of, usual_pace  # noqa: E402
 from siotool.report.capacity_estimate import CapacityEstimate  # noqa: E402
-from siotool.runfile import Pace  # noqa: E402
+from siotool.runfile import Pace, Run  # noqa: E402
 from siotool.runs import reading  # noqa: E402
 from siotool.runs.judged_part import judged_part  # noqa: E402
 from tests.bench.server_quota import quota  # noqa: E402
@@ -223,12 +223,33 @@ def compared(name: str, runs: Path) -> Compared | None:
     run = reading.read(folder)
     profile = read_profile(runs / f"{name}-calibrated" / "profile.json")
     found = searched([run])
-    said = capacity_by_profile(profile, [judged_part(run)], pace_of(run, profile.usual_pace))
+    said = capacity_by_profile(_slower(profile, _pace_of(run, profile.usual_pace)), [judged_part(run)])
     if isinstance(found, str) or found.at_least or said is None:
         print(f"{name}: no capacity to compare: {found}", file=sys.stderr)
         return None
     cores = run.header.servers[0].cores
     return Compared(f"{name}, {cores:g} core", said, found.estimate)
+
+
+def _pace_of(run: Run, usual: Pace | None) -> float:
+    """The machine's pace in the middle of a run, over the ``usual`` one; 1 where no loop ran."""
+    own = usual_pace(run)
+    if own is None or usual is None:
+        return 1.0
+    return (own.text_s / usual.text_s) ** TEXT_POWER * (own.step_s / usual.step_s) ** STEP_POWER
+
+
+def _slower(profile: CalibratedProfile, pace: float) -> CalibratedProfile:
+    """The profile of a server whose work takes ``pace`` times as much CPU, whatever it is."""
+    curve, replace = profile.curve, msgspec.structs.replace
+    shape = replace(
+        curve.shape,
+        waking_cores=pace * curve.shape.waking_cores,
+        waking_work=pace * curve.shape.waking_work,
+    )
+    costs = {name: pace * cost for name, cost in curve.costs.items()}
+    rows = [[pace * cost for cost in row] for row in profile.replicates]
+    return replace(profile, curve=replace(curve, costs=costs, shape=shape), replicates=rows)
 
 
 def _limited(name: str, pid: int) -> AbstractContextManager[None]:

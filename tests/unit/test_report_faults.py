@@ -114,7 +114,7 @@ def test_charts_show_when_a_fault_was(make_run, back_at, until_s):
     assert {tuple(chart.troubles) for found in charts.values() for chart in found} == {((20.0, until_s),)}
     drawn = spec(charts["connections"][0])
     (trouble,) = [layer for layer in drawn["layer"] if layer["mark"].get("style") == "trouble"]
-    assert drawn["datasets"][trouble["data"]["name"]] == [{"t": 20.0, "end": until_s}]
+    assert trouble["data"]["values"] == [{"t": 20.0, "end": until_s}]
 
 
 def test_what_was_acknowledged_and_lost_is_known_where_messages_are_acknowledged(make_run):

@@ -171,10 +171,9 @@ def test_charts_hold_the_series(make_run):
     assert {"server-cpu", "server-memory", "generator-cpu", "generator-lag"} <= set(drawn)
     assert {"failures", "lost", "received"} & set(drawn) == set()
     drawing = drawn["connections"]
-    rows = [drawing["datasets"][layer["data"]["name"]] for layer in drawing["layer"]]
-    connected = [row["v"] for row in rows[1] if row["s"] == "connected"]
+    connected = [row["v"] for row in drawing["datasets"]["rows"] if row["s"] == "connected"]
     assert connected == report.series.connections
-    assert rows[0] == [{"t": 10.0, "end": 30.0}]  # the hold phase
+    assert drawing["layer"][0]["data"]["values"] == [{"t": 10.0, "end": 30.0}]  # the hold phase
 
 
 def test_times_that_span_much_get_a_log_scale(chat, make_run):

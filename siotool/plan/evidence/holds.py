@@ -117,12 +117,6 @@ def whole_hold(run: Run, usual: Pace | None) -> HeldPhase | None:
     return _hold(run, seconds, seconds.held, 0, phase, usual)
 
 
-def pace_of(run: Run, usual: Pace | None) -> float:
-    """The pace of the machine during a whole run, over the ``usual`` one; 1 where no loop ran."""
-    seconds = seconds_of([run])
-    return _pace(seconds, np.isfinite(seconds["text_s"]), usual)
-
-
 def opened_besides(seconds: Seconds) -> Floats:
     """Connections opened so far, besides as many as were open at once at most, by the end of each second."""
     opened = np.cumsum(seconds["handshakes_per_s"] * seconds["duration_s"])
