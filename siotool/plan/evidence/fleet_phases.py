@@ -102,7 +102,10 @@ def _phase(run: Run, hold: HeldPhase, rows: Sequence[Interval]) -> FleetPhase:
             if value is not None:
                 total, weight = total + value * row.duration_s, weight + row.duration_s
         if not weight:
-            raise InputError(f"{run.path}: {name} shows no {field}", "only the servers of a lab count it")
+            raise InputError(
+                f"{run.path}: {name} shows no {field}",
+                "only servers of a lab count it, and one that is full does not say it: give a lower --rate",
+            )
         return total / weight
 
     behind = sum(mean(name, "cpu_cores") for name in beside)
