@@ -15,7 +15,7 @@ from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, InputError, TargetError, worst
 
 #: Publishes per second that leave a machine of two cores room for four servers, by adapter.
-RATES: Mapping[str, float] = MappingProxyType({"postgres": 600.0, "mongo": 300.0})
+RATES: Mapping[str, float] = MappingProxyType({"postgres": 600.0, "mongo": 300.0, "python-redis": 300.0})
 RATE, ROUNDS, NODES = 2400.0, 2, "1,2,3,4"
 #: The most that one user of the load can publish comfortably, times their number.
 _MOST_RATE = 20_000.0

@@ -28,7 +28,7 @@ Rate = Annotated[
     typer.Option(
         metavar="RATE",
         help="Publishes per second of the fleet, at most.",
-        show_default="2400; postgres 600, mongo 300",
+        show_default="2400; postgres 600, mongo and runtime python with redis 300",
         rich_help_panel=_PANEL,
     ),
 ]

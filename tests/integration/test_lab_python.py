@@ -1,6 +1,10 @@
 """Servers in Python that Redis joins: heard from the first moment on, and again after a bad day."""
 
+import os
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +17,7 @@ from siotool.lab.keeper_lines import AskedAction, DoneAction
 from siotool.lab.lab import Lab
 from siotool.lab.lab_action import read_action
 from siotool.lab.lab_process import LabProcess
+from siotool.lab.ports import free_ports
 
 pytestmark = pytest.mark.slow
 
@@ -111,3 +116,27 @@ def test_one_that_was_killed_is_joined_again(joined: LabProcess) -> None:
     with connected(first) as one, connected(second) as other:
         one.emit("chat message", "again")
         assert other.receive(timeout=10) == ["chat message", "again"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_one_that_waits_for_redis_ends_when_it_is_told(number: signal.Signals, lab_programs: None) -> None:
+    (port,) = free_ports(1)
+    with subprocess.Popen(
+        [sys.executable, "-m", "siotool.target.serve", "--adapter", "redis"],
+        env={**os.environ, "SIOTOOL_LAB_BACKEND": f"redis://127.0.0.1:{port}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr is not None
+        assert b"from redis... retrying" in process.stderr.readline() + process.stderr.readline()
+        process.send_signal(number)
+        assert process.wait(10) == 0
+
+
+def test_one_that_nobody_tells_where_redis_is_does_not_start() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "SIOTOOL_LAB_BACKEND"}
+    command = [sys.executable, "-m", "siotool.target.serve", "--adapter", "redis"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "SIOTOOL_LAB_BACKEND names no backend for adapter redis" in done.stderr
