@@ -117,7 +117,9 @@ def errors(profile: AdapterProfile, side: str) -> list[str]:
 
 
 def planned_words(fleet: PlannedFleet, side: str) -> str:
-    """The error of one side, with the cores that were planned and measured."""
+    """The error of one side, with the cores that were planned and measured; a dash where a plan has none."""
+    if side not in fleet.errors():
+        return "–"
     planned, seen = (
         (fleet.planned, fleet.measured)
         if side == "server"
@@ -162,7 +164,7 @@ def main() -> None:
         [one.profile.adapter, side, *(planned_words(fleet, side) for fleet in one.planned)]
         for one in found
         for side in ("server", "backend")
-        if one.planned and side in one.planned[0].errors()
+        if any(side in fleet.errors() for fleet in one.planned)
     ]
     print(table(["planned from the others: error (cores)", "of", *nodes], rows))
     for one in profiles:

@@ -11,7 +11,7 @@ from siotool.document.contract import to_json
 from siotool.plan.adapters.laws import ADAPTERS
 from siotool.plan.evidence.adapter_measure import measure_adapter
 from tests.bench import adapters
-from tests.bench.adapter_plans import planned_cores, planned_fleet
+from tests.bench.adapter_plans import PlannedFleet, planned_cores, planned_fleet
 from tests.unit.fleets_of_adapters import fleet_of, run_of_fleet
 from tests.unit.test_adapter_costs import MEASURED, NODES
 
@@ -33,6 +33,14 @@ def test_a_fleet_that_was_held_out_is_planned_within_15_percent(name, servers, t
     assert fleet.servers == servers
     assert set(fleet.errors()) == {"server", "backend"}
     assert max(abs(error) for error in fleet.errors().values()) < 0.15, fleet
+
+
+def test_a_fleet_without_a_backends_rate_has_a_dash_in_its_place():
+    """On a full machine a message may cost the backend nothing: the bench ended with a traceback."""
+    fleet = PlannedFleet(servers=2, planned=0.2, measured=0.1, backend_planned=None, backend_measured=0.1)
+    assert [adapters.planned_words(fleet, side) for side in ("server", "backend")] == [
+        "+100 % (0.200, 0.100)", "–",
+    ]  # fmt: skip
 
 
 def test_a_plan_of_another_number_of_servers_says_something_else(tmp_path):
