@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
+from rich.table import Column
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -93,7 +94,7 @@ def _sentences(level: Level, said: Sequence[str]) -> RenderableType:
     if level not in _MARKS:
         style = "dim" if level == "note" else ""
         return _indented(Text(printable(text, LINE_AT_MOST), style) for text in said)
-    grid = Grid.grid(padding=(0, 1))
+    grid = Grid.grid("", "", Column(overflow="fold"), padding=(0, 1))
     mark, style = _MARKS[level]
     for text in said:
         grid.add_row("", Text(mark, style), Text(printable(text, LINE_AT_MOST)))

@@ -245,8 +245,7 @@ def test_a_history_without_a_comparable_run_changes_no_verdict(siotool, run, pas
     after = run("after", cost=3.0, workload=header["workload"] | {"settings": {"rate": 9.0}})
     done = siotool("report", after, "--history", past.with_name(name))
     assert done.returncode == 0, done.stderr
-    # a long path is broken where a line ends
-    print("TEXT", done.stdout, done.stderr)
+    # a path that is longer than a line is broken, and no part of it is left out
     assert f"{name}hasnotrustedrunofthisscenario" in "".join(done.stdout.split())
     gated = siotool("report", after, "--history", past.with_name(name), "--fail-if", "worse > 0")
     assert gated.returncode == 4, "what was asked for was not shown"
