@@ -194,6 +194,11 @@ class Connection(Generic[Observing]):
             self._fail(ClientFailure("internal_error", repr(error)))
             self.end("internal_error")
 
+    def unopened(self, error: Exception) -> None:
+        """Its transport cannot be opened; ``failures.classify`` names the error."""
+        if self.joined is not None and not self.joined.done():
+            self.joined.set_exception(error)
+
     def violated(self, kind: str, detail: str) -> None:
         """The server broke the protocol, or a limit of ours: say how, and end it."""
         if not self.close_reason:
@@ -410,5 +415,4 @@ class Connection(Generic[Observing]):
         return {} if events is None else events.recoverable(self.session.pid or {})
 
     def _fail(self, failure: ClientFailure) -> None:
-        if self.joined is not None and not self.joined.done():
-            self.joined.set_exception(failure)
+        self.unopened(failure)
