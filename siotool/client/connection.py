@@ -43,6 +43,7 @@ class Connection(Generic[Observing]):
         "_pool",
         "calls",
         "close_reason",
+        "deadlines",
         "handlers",
         "heard",
         "identity",
@@ -106,6 +107,7 @@ class Connection(Generic[Observing]):
         #: The server may give this session back after a loss: the last event must be known then.
         self.recovers = bool(recover)  # what was missed comes before the answer to CONNECT
         self._last_events = LastEvents(pool.parser, recover) if recover else None
+        self.deadlines = pool.deadlines
         pool.connections.add(self)
 
     # ── called by the transport ───────────────────────────────────────────────────────
@@ -157,7 +159,7 @@ class Connection(Generic[Observing]):
                 self.observer.left(namespace)
             case session.Ended(engine):
                 reason = "transport_close" if engine else "server_disconnect"
-                self._fail(ClientFailure(reason, "the server closed the session"))
+                self.unopened(ClientFailure(reason, "the server closed the session"))
                 self.end(reason)
 
     def _join(self, namespace: str, recovered: bool, now: float) -> None:
@@ -176,7 +178,7 @@ class Connection(Generic[Observing]):
     def _refused(self, namespace: str, message: str, data: Any) -> None:
         failure = ClientFailure("connect_error", message, data)
         self.observer.remark("connect_error", f"connect_error: {namespace} answered {failure.quoted}")
-        self._fail(failure)
+        self.unopened(failure)
         self.end("server_disconnect")
 
     def failed(self, error: Exception) -> None:
@@ -191,14 +193,19 @@ class Connection(Generic[Observing]):
             self.violated("protocol_error", "data that is nested too deeply")
         else:
             self.observer.bug(error)
-            self._fail(ClientFailure("internal_error", repr(error)))
+            self.unopened(ClientFailure("internal_error", repr(error)))
             self.end("internal_error")
+
+    def unopened(self, error: Exception) -> None:
+        """It cannot be opened, or joined; ``failures.classify`` names the error."""
+        if self.joined is not None and not self.joined.done():
+            self.joined.set_exception(error)
 
     def violated(self, kind: str, detail: str) -> None:
         """The server broke the protocol, or a limit of ours: say how, and end it."""
         if not self.close_reason:
             self.observer.remark(kind, f"{kind}: {detail}")
-        self._fail(ClientFailure(kind, detail))
+        self.unopened(ClientFailure(kind, detail))
         self.end(kind)
 
     def pause_writing(self) -> None:
@@ -393,7 +400,7 @@ class Connection(Generic[Observing]):
         reason = self.close_reason or reason
         self.close_reason = reason
         self.session.close()
-        self._fail(ClientFailure(reason, "closed before the namespace answered"))
+        self.unopened(ClientFailure(reason, "closed before the namespace answered"))
         if not self.open:
             return
         self.open = False
@@ -408,7 +415,3 @@ class Connection(Generic[Observing]):
         """By namespace, the sessions that the server may give back to the next connection."""
         events = self._last_events
         return {} if events is None else events.recoverable(self.session.pid or {})
-
-    def _fail(self, failure: ClientFailure) -> None:
-        if self.joined is not None and not self.joined.done():
-            self.joined.set_exception(failure)

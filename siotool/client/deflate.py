@@ -10,6 +10,7 @@ from typing import Any
 from siotool.client.failures import ClientFailure
 from siotool.protocol.faults import RemoteProtocolError
 
+EXTENSIONS = "Sec-WebSocket-Extensions"
 #: What Chromium and the package ws send.
 OFFER = "permessage-deflate; client_max_window_bits"
 #: engine.io-client compresses its own messages from so many bytes on (``perMessageDeflate.threshold``).

@@ -10,7 +10,7 @@ from siotool.client.jsonp_polling import JsonpPolling
 from siotool.client.observer import ByteCounts
 from siotool.client.polling import Polling
 from siotool.client.upgrade import Upgrading
-from siotool.client.websocket import WebSockets
+from siotool.client.websockets import WebSockets
 from siotool.protocol.socket_io import Parser
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from math import ceil
 from typing import Any, Protocol
 
+from siotool.client.deadlines import Deadlines
 from siotool.client.observer import Arrival, ByteCounts, Pending
 from siotool.protocol import json_parser
 from siotool.protocol.engine_io import Revision
@@ -47,6 +48,8 @@ class Pool:
         self.ack_prefix = json_parser.frame(PacketType.ACK, main)
         self.known: dict[bytes, Arrival] = {}
         self.connections: set[Any] = set()
+        #: Until when connects wait.
+        self.deadlines = Deadlines()
         #: Connections whose server does not read what is sent to it.
         self.paused = 0
         #: Those that ``beat`` has yet to look at in this round.

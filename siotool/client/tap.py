@@ -19,7 +19,8 @@ from siotool.client.opener import Opener
 from siotool.client.polling import Polling
 from siotool.client.transport import Receiving
 from siotool.client.upgrade import Upgrading
-from siotool.client.websocket import TEXT, WebSocket, WebSockets
+from siotool.client.websocket import TEXT, WebSocket
+from siotool.client.websockets import WebSockets
 from siotool.protocol.engine_io import BinaryMessage, Frame, Revision
 
 

@@ -61,6 +61,9 @@ class Receiving(Protocol):
     def failed(self, error: Exception) -> None:
         """End it for what was raised by something that the server sent."""
 
+    def unopened(self, error: Exception) -> None:
+        """A transport cannot be opened."""
+
     def violated(self, kind: str, detail: str) -> None:
         """The server broke the protocol, or a limit of ours."""
 

@@ -13,7 +13,8 @@ from siotool.client.connection import Connection
 from siotool.client.endpoint import Endpoint
 from siotool.client.failures import ClientFailure, classify
 from siotool.client.polling import Polling
-from siotool.client.websocket import WebSocket, WebSockets
+from siotool.client.websocket import WebSocket
+from siotool.client.websockets import WebSockets
 from siotool.protocol.engine_io import PROBE, PROBED, UPGRADED, BinaryMessage
 from siotool.protocol.faults import RemoteProtocolError
 
@@ -50,7 +51,7 @@ class Upgrading(Polling):
         path = self._endpoint.path(_WEBSOCKET, connection.identity, more)
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                await websockets.connect(socket, probe, path, connection.identity, self.cookies.header())
+                await websockets.connect(socket, path, connection.identity, self.cookies.header())
                 asked = monotonic()
                 socket.send(PROBE)
                 await probe.answered
@@ -166,6 +167,9 @@ class Probe:
         self._note(error)
         if self.socket is not None:
             self.socket.cut()
+
+    def unopened(self, error: Exception) -> None:
+        """Who opens the WebSocket is told."""
 
     def violated(self, kind: str, detail: str) -> None:
         """The server broke the protocol, or a limit of ours."""

@@ -1,25 +1,16 @@
 """WebSocket transport: picows frames on one side, Engine.IO packets on the other."""
 
 import asyncio
-import functools
-import logging
 import socket
-from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
 
-import picows
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from siotool.client import tcp
-from siotool.client.connection import Connection
-from siotool.client.deflate import OFFER, Deflate
-from siotool.client.dialer import dial
-from siotool.client.endpoint import Endpoint, with_cookies
-from siotool.client.failures import ClientFailure, close_frame, violation_of
+from siotool.client.deflate import EXTENSIONS, Deflate
+from siotool.client.failures import close_frame, violation_of
 from siotool.client.fragments import MESSAGE_BYTES, Fragments
-from siotool.client.http import TLS_CLOSE_S
-from siotool.client.identity import Identity
 from siotool.client.observer import ByteCounts
 from siotool.client.read_rate import PacedProtocol, ReadRate
 from siotool.client.throttle import Throttle
@@ -33,15 +24,12 @@ CONTINUATION = WSMsgType.CONTINUATION
 CLOSE = WSMsgType.CLOSE
 PING = WSMsgType.PING
 
-#: Receive buffer of a connection; picows doubles it when a frame does not fit.
-_READ_BUFFER = 1024
 #: A server that floods one connection keeps no other waiting for longer than so many frames take.
 FRAMES_OF_A_TURN = 200
 #: So many frames within less than this are a flood.
 _FLOOD_S = 0.05
 #: No pong is sent while so many bytes wait: a server may ping and not read.
 PONGS_BYTES = 64 * 1024
-_EXTENSIONS = "Sec-WebSocket-Extensions"
 
 
 class WebSocket(WSListener):
@@ -56,9 +44,11 @@ class WebSocket(WSListener):
         "_meter",
         "_rate",
         "_revision",
+        "_since",
         "_socket",
         "_traffic",
         "_turn",
+        "opened",
         "stirred",
     )
 
@@ -78,11 +68,37 @@ class WebSocket(WSListener):
         #: Nothing is read nor sent any more.
         self._frozen = False
         self._rate: ReadRate | None = None
+        #: Resolved once it is open; without one it is the connection that is told why it cannot be opened.
+        self.opened: asyncio.Future[None] | None = None
+        #: Since when the present phase of its opening lasts.
+        self._since = monotonic()
 
     def attach(self, sock: socket.socket) -> None:
         """Name the socket whose bytes are to be read."""
         self._meter = tcp.Meter(sock)
+        self._told("tcp")
         self._connection.phase = "tls"
+
+    def asking(self, *, secured: bool) -> None:
+        """The upgrade is about to be asked for; ``secured``: TLS was agreed on before."""
+        if secured:
+            self._told("tls")
+        self._connection.phase = "upgrade"
+
+    def not_opened(self, error: Exception) -> None:
+        """The socket has ended before it was open; ``failures.classify`` names the error."""
+        self.read_wire(last=True)
+        opened, self.opened = self.opened, None
+        if opened is None:
+            self._connection.unopened(error)
+        elif not opened.done():
+            opened.set_exception(error)
+
+    def _told(self, phase: str) -> None:
+        """A phase of the opening has ended, well."""
+        now = monotonic()
+        self._connection.observer.phase(phase, now - self._since)
+        self._since = now
 
     def carry(self, connection: Receiving) -> None:
         """From now on carry the packets of this connection."""
@@ -94,10 +110,11 @@ class WebSocket(WSListener):
         """The upgrade succeeded."""
         connection = self._connection
         self._socket = transport
-        connection.heard = monotonic()
+        self._told("websocket")
+        connection.heard = self._since
         connection.phase = "open"
         try:
-            if agreed := transport.response.headers.get(_EXTENSIONS):
+            if agreed := transport.response.headers.get(EXTENSIONS):
                 self._deflate = Deflate(agreed)
         except RemoteProtocolError as error:
             connection.failed(error)
@@ -106,6 +123,9 @@ class WebSocket(WSListener):
             connection.observer.opening_answer(lambda name: headers.getall(name, []))
         for head in (transport.request, transport.response):  # picows keeps both as long as the connection
             head.headers.clear()
+        opened, self.opened = self.opened, None
+        if opened is not None and not opened.done():
+            opened.set_result(None)
         if connection.close_reason:  # it was given up meanwhile
             self.cut()
 
@@ -307,108 +327,3 @@ class WebSocket(WSListener):
         self._traffic.wire_out += sent
         # until it is open, traffic is not noticed here
         self.stirred = waiting > 0 or not connection.open or self.unsent > 0
-
-
-#: Most users connect to the same place: to take its URL apart costs as much as to ask for the upgrade.
-picows.api.parse_url = functools.lru_cache(maxsize=64)(picows.api.parse_url)  # type: ignore[attr-defined]
-
-
-class WebSockets:
-    """Opens WebSockets to one target."""
-
-    def __init__(self, endpoint: Endpoint, traffic: ByteCounts) -> None:
-        self._endpoint = endpoint
-        self._traffic = traffic
-        # silent, and one for all connections: picows by itself makes one for each
-        silent = logging.Logger("picows")
-        silent.disabled = True
-        self._logger = logging.LoggerAdapter(silent, {})
-
-    async def open(self, connection: Connection[Any]) -> None:
-        """Open a WebSocket for a connection. Raises what ``failures.classify`` can name."""
-        listener = connection.transport = self.listener(connection)
-        path = self._endpoint.path("websocket", connection.identity)
-        await self.connect(listener, connection, path, connection.identity)
-
-    def listener(self, connection: Receiving) -> WebSocket:
-        """A WebSocket that is not open yet."""
-        return WebSocket(connection, self._traffic, self._endpoint.revision)
-
-    async def connect(
-        self,
-        listener: WebSocket,
-        connection: Receiving,
-        path: str,
-        identity: Identity,
-        cookies: str = "",
-    ) -> None:
-        """Open a WebSocket at a ``path`` with its query. Raises what ``failures.classify`` can name."""
-        endpoint = self._endpoint
-        timing = _Timing(connection)
-        options: dict[str, Any] = {}
-        if endpoint.tls is not None:
-            options = {"ssl_shutdown_timeout": TLS_CLOSE_S, "server_hostname": endpoint.server_name}
-
-        async def dialed(_url: Any) -> socket.socket:
-            sock = await dial(endpoint.addresses, endpoint.make_socket)
-            listener.attach(sock)
-            timing.phase("tcp")
-            return sock
-
-        def asked() -> Iterator[tuple[str, str]]:
-            if endpoint.tls is not None:
-                timing.phase("tls")
-            connection.phase = "upgrade"
-            yield from with_cookies(identity.headers, cookies)
-            yield _EXTENSIONS, OFFER
-
-        headers = _Headers(asked)
-        transport, _ = await picows.ws_connect(
-            lambda _request, _response: listener,
-            endpoint.websocket_url(path),
-            ssl_context=endpoint.tls,
-            websocket_handshake_timeout=None,
-            logger_name=self._logger,
-            max_frame_size=MESSAGE_BYTES,
-            extra_headers=headers,
-            max_redirects=0,
-            read_buffer_init_size=_READ_BUFFER,
-            enable_auto_pong=False,
-            socket_factory=dialed,
-            use_aiofastnet=False,
-            **options,
-        )
-        if transport.response is None:  # picows returns without an error
-            raise ClientFailure("transport_close", "closed without an answer")
-        timing.phase("websocket")
-        headers.sent()
-
-
-class _Headers:
-    """A request's headers, which picows asks for when it is about to send it, and keeps."""
-
-    __slots__ = ("_ask",)
-
-    def __init__(self, ask: Callable[[], Iterator[tuple[str, str]]]) -> None:
-        self._ask: Callable[[], Iterator[tuple[str, str]]] | None = ask
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(()) if self._ask is None else self._ask()
-
-    def sent(self) -> None:
-        """They are not needed any more."""
-        self._ask = None
-
-
-class _Timing:
-    """Tells a connection's observer how long each phase took since the one before."""
-
-    def __init__(self, connection: Receiving) -> None:
-        self._observer = connection.observer
-        self._since = monotonic()
-
-    def phase(self, name: str) -> None:
-        """A phase has ended, well."""
-        now = monotonic()
-        self._observer.phase(name, now - self._since)
-        self._since = now

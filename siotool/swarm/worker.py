@@ -31,6 +31,7 @@ from siotool.swarm.redaction import RedactedStream, Redaction
 from siotool.swarm.row_desk import RowPool
 from siotool.swarm.run_clock import SHARED, RunClock
 from siotool.swarm.secret_channel import use_token
+from siotool.swarm.staying_users import StayingUsers
 from siotool.swarm.user import SocketIOUser
 from siotool.swarm.user_numbers import LANE, NumberLane
 from siotool.workload import Setting
@@ -112,8 +113,10 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     runner = _runner(environment, generator, config)
-    runner.greenlet.join()
     hooks: Any = environment.events
+    staying = StayingUsers()
+    hooks.report_to_master.add_listener(lambda **_: staying.look(len(runner.user_greenlets)))
+    runner.greenlet.join()
     hooks.quitting.fire(environment=environment, reverse=True)
     generator.engine.stop()
 
