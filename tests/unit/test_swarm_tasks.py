@@ -128,7 +128,9 @@ def lives() -> dict[str, str]:
         pytest.param("an error", "t p t P t p stopped", id="after an error Locust goes on"),
         pytest.param("put first", "t P extra p t p stopped", id="tasks put first come first"),
         pytest.param("asked to stop", "t p t stopped", id="asked to stop within a task: no pause"),
-        pytest.param("nested", "stopped", id="a task set that hands back at once"),
+        pytest.param(
+            "nested", "P stopped", id="unlike Locust, a task set that was left: the next one waits its turn"
+        ),
         pytest.param("visits", "inner", id="has run"),
     ],
 )
