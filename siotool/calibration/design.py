@@ -64,9 +64,13 @@ class Experiment(msgspec.Struct, frozen=True):
         return self.rounds[-1]
 
     def as_run(self, numbers: Collection[int]) -> "Experiment":
-        """It without the rounds that a run left out, which had the phases of these ``numbers``."""
-        left_out = [begin for begin in self.ends if begin not in numbers]
-        if not left_out or max(numbers, default=0) < self.closing:
+        """It without the rounds that a run left out, or did not come to: it had phases of these ``numbers``.
+
+        A phase alone may be missing where nothing could be measured, as on a machine that was suspended.
+        """
+        begun = [number for number in numbers if number < self.closing]
+        left_out = [begin for begin in self.ends if begin > max(begun, default=self.closing)]
+        if not left_out:
             return self
         begin = left_out[0]
         phases = (*self.phases[:begin], *self.phases[self.closing :])

@@ -15,7 +15,7 @@ import msgspec
 
 from siotool.calibration.adapter_design import USERS, adapter_phases
 from siotool.calibration.phase import Phase, encode
-from siotool.errors import TargetError
+from siotool.errors import RunFileError, TargetError
 from siotool.lab.lab import ACCEPT_QUEUE, Lab
 from siotool.lab.needs import of_lab
 from siotool.lab.packages import INSTALL
@@ -82,7 +82,10 @@ def load_fleet(load: FleetLoad, folder: Path) -> Run:
     ]
     words = _run(command, load.seconds + _BESIDE_S)
     path = folder / FILE_NAME
-    run = reading.read(path) if path.is_file() else None
+    try:
+        run = reading.read(path) if path.is_file() else None
+    except RunFileError as error:
+        run, words = None, f"{words}\n{error.message}"
     if run is None or run.end is None or run.end.reason != "finished":
         raise TargetError(
             f"the load of {fleet_words(load.lab.servers)} did not come to its end: {words}".rstrip(": "),

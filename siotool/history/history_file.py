@@ -137,8 +137,10 @@ def _check(path: Path, database: sqlite3.Connection, *, write: bool) -> None:
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if not tables and application == 0 and write:
-        database.execute(_TABLE)
+    if not tables and application == 0:  # an empty file: for a reader a history without a run
+        database.execute(_TABLE if write else _TABLE.replace("TABLE", "TEMPORARY TABLE", 1))
+        if not write:
+            return
         database.execute(f"PRAGMA application_id = {_APPLICATION}")
         database.execute(f"PRAGMA user_version = {VERSION}")
     elif application != _APPLICATION:

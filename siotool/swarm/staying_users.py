@@ -19,4 +19,4 @@ class StayingUsers:
             self._aside = users
         elif self._aside and users <= self._aside / 2:
             gc.unfreeze()
-            self._aside = 0
+            self._aside = users  # those that are left are set aside with the next ones

@@ -239,8 +239,10 @@ def test_a_history_that_is_given_is_the_baseline_where_none_is_named(siotool, ru
     assert done.returncode == 4
 
 
-@pytest.mark.parametrize("name", ["past.sqlite", "new.sqlite"])
+@pytest.mark.parametrize("name", ["past.sqlite", "new.sqlite", "empty.sqlite"])
 def test_a_history_without_a_comparable_run_changes_no_verdict(siotool, run, past, name):
+    """Also one that is an empty file, as mktemp makes it."""
+    past.with_name("empty.sqlite").touch()
     header = json.loads((GOLDEN / "report/echo.jsonl").read_text().splitlines()[0])
     after = run("after", cost=3.0, workload=header["workload"] | {"settings": {"rate": 9.0}})
     done = siotool("report", after, "--history", past.with_name(name))

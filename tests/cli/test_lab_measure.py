@@ -234,6 +234,21 @@ def test_a_load_that_fails_keeps_what_was_measured_before(siotool, interrupted, 
     assert (tmp_path / "seen/profile.json").is_file()
 
 
+def test_a_load_whose_run_cannot_be_read_has_failed(tmp_path, monkeypatch):
+    """Bad input was said, and the fleets that had been measured before were not kept."""
+
+    def died(command, timeout_s):
+        folder = tmp_path / "one"
+        folder.mkdir()
+        (folder / "run.jsonl").write_text("no line of a run\n")
+        return "it was killed"
+
+    monkeypatch.setattr(fleet_loads, "_run", died)
+    (load,) = fleet_loads.fleet_loads(Lab(adapter="redis"), [1], 100.0, 1, 1)
+    with pytest.raises(TargetError, match=r"(?s)did not come to its end: it was killed.*run\.jsonl"):
+        fleet_loads.load_fleet(load, tmp_path / "one")
+
+
 def test_a_full_machine_is_exit_code_5(siotool, fleets, tmp_path, monkeypatch):
     fleets("none")
     monkeypatch.setitem(SERVER, "delivery", 150e-6)

@@ -1,7 +1,9 @@
 """``siotool loadtest`` compares itself and is kept in a history: short runs of the embedded target."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +68,11 @@ def test_a_history_alone_is_the_baseline_and_has_the_run_after(
     alone = start("demo", *LOAD, "--history", new).finish()
     assert alone.code in (0, 5), alone.stderr
     assert any("compared with nothing" in remark for remark in alone.report["remarks"])
+    with closing(sqlite3.connect(new)) as database:  # a busy machine may have made it suspect
+        database.execute("UPDATE runs SET valid = 'yes', verdict = 'passed'")
+        database.commit()
     next_one = start("demo", *LOAD, "--history", new).finish()
-    if alone.report["verdict"] == "passed":
-        assert next_one.report["comparison"]["baseline"] == [alone.run.header.run]
+    assert next_one.report["comparison"]["baseline"] == [alone.run.header.run]
     kept = start("demo", *LOAD, "--history", new, "--baseline", "none").finish()
     assert kept.report["comparison"] is None
     assert len(history_file.read(new, label="", most=10)) == 3

@@ -150,10 +150,16 @@ def test_workers_hear_from_which_moment_of_the_timetable_they_go_on() -> None:
     assert program.tick(5.0, []) is None
 
 
-def test_a_run_that_ended_within_its_rounds_left_none_out() -> None:
+def test_a_run_that_ended_within_its_rounds_has_those_that_it_came_to() -> None:
     found = designed(100, 3, Random(1).shuffle)
-    assert found.as_run(range(found.rounds[1] + 2)) == found
-    assert found.as_run(()) == found
+    assert found.as_run(range(found.rounds[1] + 2)).rounds == found.rounds[:3]
+    assert found.as_run(range(len(found.phases))) == found.as_run(()) == found
+
+
+def test_a_phase_that_could_not_be_measured_is_not_taken_for_a_round_that_was_left_out() -> None:
+    """A machine was suspended over the first phase of a round: what followed was read at wrong times."""
+    found = designed(100, 3, Random(1).shuffle)
+    assert found.as_run({*range(len(found.phases))} - {found.rounds[1], found.rounds[1] + 1}) == found
 
 
 def test_the_profile_of_a_run_without_its_last_rounds_has_what_other_ways_cost() -> None:

@@ -35,6 +35,11 @@ def test_what_is_left_of_users_is_looked_at_again_once_half_of_them_have_left(fr
     assert frozen() > 0
     users.look(500)
     assert gc.get_freeze_count() == 0
+    users.look(500)
+    users.look(999)
+    assert gc.get_freeze_count() == 0, "set aside again before anything was looked at"
+    users.look(1000)
+    assert gc.get_freeze_count() > 0
 
 
 def test_circles_of_users_that_have_left_are_collected():
