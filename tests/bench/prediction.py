@@ -399,13 +399,20 @@ def main() -> None:
     parser.add_argument(
         "--capacity", action="store_true", help="search for each capacity too (5 minutes each)"
     )
+    parser.add_argument(
+        "--no-held-out", action="store_true", help="only calibrate, for --capacity: some 12 minutes each"
+    )
     parser.add_argument("--write", action="store_true", help=f"write {PAPER.relative_to(ROOT)}")
     asked = parser.parse_args()
+    if asked.no_held_out and asked.write:
+        parser.error("--write is of everything, and --no-held-out of a part")
     with tempfile.TemporaryDirectory() as scratch:
         runs = asked.runs or Path(scratch)
         rows, filled = [], []
         for name in asked.servers:
             load(name, runs / f"{name}-calibrated", None)
+            if asked.no_held_out:
+                continue
             for number, phases in enumerate(held_out(SPEED[name])):
                 for start in range(STARTS):
                     load(name, runs / f"{name}-held-out-{number}-{start}", phases)
@@ -415,6 +422,9 @@ def main() -> None:
             if (one := compared(name, runs)) is not None:
                 filled.append(one)
                 print(f"{name}: capacity by profile {one.error:+.0%} off that of a search", flush=True)
+        if asked.no_held_out:
+            print("\n".join(capacities(filled)))
+            return
         machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
         taken = f"Measured on {machine}, Python {platform.python_version()}."
         found = paper(rows, taken, filled)
