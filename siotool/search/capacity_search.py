@@ -91,6 +91,7 @@ class CapacitySearch:
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
+        self._most = float(math.floor(asked.most)) if asked.whole else asked.most
         self._visits: list[Visit] = []
         self._bounds: dict[float, Bound] = {}
         self._belief: EdgeBelief | None = None
@@ -159,6 +160,11 @@ class CapacitySearch:
         """The median of where the edge may be; None unless the interval has both ends."""
         low, high = self.interval()
         return self._belief.quantile(0.5) if self._belief is not None and low and high is not None else None
+
+    @property
+    def at_most(self) -> bool:
+        """Whether the load is the highest that there is to hold: loads that are held as one are one here."""
+        return self.load >= self._at(self._most)
 
     # ── the course ────────────────────────────────────────────────────────────────────
 
@@ -241,7 +247,7 @@ class CapacitySearch:
     def _may_be_shown(self, held_s: float) -> bool:
         """Whether it is worth the time that is left to hold the highest load on."""
         left_s = self._asked.longest_s - self.elapsed_s
-        if self.load < self._asked.most or left_s <= 0:
+        if left_s <= 0 or not self.at_most:
             return False
         load, longer = self.load, 1 + left_s / held_s
         if not self._enough(load):
@@ -332,7 +338,7 @@ class CapacitySearch:
         lowest = len({one.load for one in self._visits}) == 1 and (
             self._phase == "proof" or self._proven(self._visits) < -PROVEN
         )
-        if lowest and outcome != "failed" and self.load < self._asked.most:
+        if lowest and outcome != "failed" and not self.at_most:
             self._phase = "climb"
             self._go_on("passed")
         elif self._phase == "proof" and outcome in ("passed", "undecided"):
@@ -349,10 +355,10 @@ class CapacitySearch:
     def _go_on(self, outcome: HoldOutcome) -> None:
         lower, upper = relevant(self._bounds)
         if self._phase == "climb" and outcome == "passed" and self.ceiling == math.inf:
-            if self.load < self._asked.most:
-                self.load = self._at(min(self.load * FACTOR, self._asked.most))
-                return
-            self._phase = "proof"
+            if self.at_most:
+                self._phase = "proof"
+            else:
+                self.load = self._at(self.load * FACTOR)
             return
         if self._phase == "climb" and outcome == "failed" and len(self._visits) == 1:
             self._phase = "proof"
@@ -400,8 +406,8 @@ class CapacitySearch:
 
     def _at(self, load: float) -> float:
         """A load as it can be held, or one close by that was held before."""
-        load = min(max(load, 1.0) if self._asked.whole else load, self._asked.most)
-        load = float(round(load)) if self._asked.whole else float(f"{load:.4g}")
+        load = float(round(max(load, 1.0))) if self._asked.whole else float(f"{load:.4g}")
+        load = min(load, self._most)
         near = [one.load for one in self._visits if abs(math.log(one.load / load)) < 0.006]
         return min(near, key=lambda known: abs(known - load), default=load)
 

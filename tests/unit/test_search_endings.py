@@ -53,6 +53,37 @@ def test_a_strict_gate_that_never_fails_ends_at_the_bound_with_at_least(allowed:
         assert (low, search.confidence() < 0.6) == (100, True)
 
 
+@pytest.mark.parametrize(
+    ("most", "whole"),
+    [
+        pytest.param(1283.0, True, id="0.2 % above a load of the climb"),
+        pytest.param(10_300.0, True, id="0.6 % above it"),
+        pytest.param(1234.5, False, id="more digits than a load has"),
+        pytest.param(1235.6, False, id="digits that are rounded up"),
+        pytest.param(80.5, True, id="half a user"),
+    ],
+)
+def test_a_bound_close_above_a_load_that_was_held_is_reached(most: float, whole: bool) -> None:
+    """The load before it was held again and again until the time was over."""
+    search = CapacitySearch(Asked((0.01,), 10.0, most, whole))
+    holds = 0
+    while not search.over:
+        assert search.load <= most
+        holds += search.add(Block(1.0, (0.0,), (search.load,), level_s=0.01)) is not None
+    assert search.why == "no gate failed"
+    assert search.interval() == (search.load, None)
+    assert search.load > 0.99 * most
+    assert search.elapsed_s < 120
+    assert holds < 15
+
+
+def test_a_bound_close_above_a_load_of_the_climb_is_the_bound_and_not_the_time() -> None:
+    program = SearchProgram(SearchedLoad("users", 10.0, 1283.0, users=7), list(implied()), 0.95)
+    _, lines = driven(program, edge=math.inf)
+    found = [line for line in lines if isinstance(line, FoundCapacity)][-1]
+    assert (found.low, found.limited_by, found.why) == (1280, "bound", "no gate failed")
+
+
 def test_a_bound_is_held_on_as_long_as_that_makes_it_sure() -> None:
     """0.5 % takes two minutes; it was given up after one."""
     search = held(0.005, 1.0)
