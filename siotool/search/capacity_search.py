@@ -242,14 +242,15 @@ class CapacitySearch:
         shown = self._shown()
         if held_s >= CLIMB.duration_sum_s and abs(shown) > PROVEN:
             return "passed" if shown > 0 else "failed"
-        return "undecided" if held_s >= LONGEST_PROOF_S and not self._may_be_shown(held_s) else None
+        return "undecided" if held_s >= LONGEST_PROOF_S and not self._may_be_shown() else None
 
-    def _may_be_shown(self, held_s: float) -> bool:
+    def _may_be_shown(self) -> bool:
         """Whether it is worth the time that is left to hold the highest load on."""
         left_s = self._asked.longest_s - self.elapsed_s
         if left_s <= 0 or not self.at_most:
             return False
-        load, longer = self.load, 1 + left_s / held_s
+        load = self.load
+        longer = 1 + left_s / sum(block.duration_s for one in self._held(load) for block in one.blocks)
         if not self._enough(load):
             return self._enough(load, longer)
         return self._surety(load) < self._asked.confidence <= self._surety(load, longer)

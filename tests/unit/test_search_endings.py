@@ -92,6 +92,14 @@ def test_a_bound_is_held_on_as_long_as_that_makes_it_sure() -> None:
     assert 100 < search.elapsed_s < 200
 
 
+def test_a_bound_is_not_held_on_where_the_time_that_is_left_does_not_make_it_sure() -> None:
+    """The hold of the climb there was not counted, and more was hoped for than there was time for."""
+    search = held(0.0023, 1.0)
+    assert search.interval() == (100, None)
+    assert search.confidence() < 0.6
+    assert 60 < search.elapsed_s < 80
+
+
 def test_too_few_operations_for_the_gate_show_nothing() -> None:
     search = held(0.001, 0.01)  # one a second: 1,000 are needed
     assert search.interval() == (0, None)
