@@ -15,7 +15,7 @@ from siotool.search.bounds import Bound, SearchGoal, classify, relevant
 from siotool.search.edge_belief import EdgeBelief, believe, proven, surety
 from siotool.search.seen_blocks import Block, Visit, totals_by_load
 from siotool.search.settling import Settling
-from siotool.searched import CONFIDENCE, LOWEST_FAILED, TIME_OVER, HoldOutcome
+from siotool.searched import CONFIDENCE, LOWEST_FAILED, NOT_SHOWN, TIME_OVER, HoldOutcome
 
 #: Each step of the climb.
 FACTOR = 2.0
@@ -48,9 +48,6 @@ DOUBTED_HOLDS = 2
 FAR_BEYOND, FEWEST_BEYOND = 0.5, 2
 #: Then the server recovers at this share of a load that it can carry.
 REST = 0.5
-
-#: Why a search ended at its highest load where that was not shown.
-NOT_SHOWN = "its highest load was shown neither to pass nor to fail"
 
 #: Standard deviations from the edge: from which on a load at which the search may end is proven (it is looked
 #: at each second), a hold beside the edge ends early, and below which it is undecided.
@@ -343,7 +340,7 @@ class CapacitySearch:
             self._phase = "climb"
             self._go_on("passed")
         elif self._phase == "proof" and outcome in ("passed", "undecided"):
-            self._end("no gate failed" if low else NOT_SHOWN)
+            self._end("no gate failed" if low and not self._missed_more(self.load) else NOT_SHOWN)
         elif lowest and outcome == "failed":
             self._end(LOWEST_FAILED)
         elif low and high is not None and self._narrow(low, high) and self._confirmed():

@@ -11,12 +11,13 @@ import pytest
 from siotool.report.capacity_figures import capacity_of
 from siotool.report.capacity_tables import capacity_sentence
 from siotool.report.doubts import find_doubts
+from siotool.runfile import Interval, Operation
 from siotool.runs.seconds import seconds_of
-from siotool.search.capacity_search import NOT_SHOWN, Asked, CapacitySearch
+from siotool.search.capacity_search import Asked, CapacitySearch
 from siotool.search.edge_belief import surety
 from siotool.search.objective import Objective, implied
 from siotool.search.seen_blocks import Block, Visit
-from siotool.searched import LOWEST_FAILED, TIME, TIME_OVER, FoundCapacity, Hold
+from siotool.searched import LOWEST_FAILED, NOT_SHOWN, TIME, TIME_OVER, FoundCapacity, Hold
 from siotool.swarm.search_program import SearchedLoad, SearchProgram
 from tests.unit.test_swarm_search_program import driven
 
@@ -112,6 +113,25 @@ def test_a_bound_near_the_edge_says_that_it_was_not_shown() -> None:
     assert search.why == NOT_SHOWN
 
 
+def test_a_bound_that_misses_more_than_is_allowed_is_none_that_no_gate_failed_at() -> None:
+    """It passes the climb, and misses 1.25 % of the minute after it: the gate failed in the report of it."""
+    gate = Objective("errors:ack > 1%", "failed", 0.01, "ack", "")
+    program = SearchProgram(SearchedLoad("users", 50.0, 100.0, users=7), [gate], 0.95)
+    held_s = 0
+
+    def later(load: float, one: Interval) -> Interval:
+        nonlocal held_s
+        held_s += load == 100
+        bad = round(12.5 * (load == 100 and held_s > 5))
+        errors = Operation("ack", "echo", 1000 - bad, errors={"timeout": bad} if bad else {})
+        return msgspec.structs.replace(one, operations=[errors])
+
+    _, lines = driven(program, edge=math.inf, changed=later)
+    found = [line for line in lines if isinstance(line, FoundCapacity)][-1]
+    assert 0 < found.low < 100
+    assert (found.complete, found.high, found.limited_by, found.why) == (True, None, "", NOT_SHOWN)
+
+
 def test_surety_is_that_of_the_exact_binomial_where_operations_are_alone() -> None:
     """No miss of n: 1 - (1 - allowed)^n; the rule of three."""
     alone = [Visit(10.0, [Block(1.0, (0.0, 0.0), (5.0, 0.0))] * 60)]
@@ -162,6 +182,11 @@ def test_at_least_by_a_bound_is_no_doubt_and_says_how_sure_it_is(make_run):
             {"low": 0, "high": 120, "why": TIME_OVER, "limited_by": "server"},
             "no load was shown to meet the gates",
             id="less than, out of time",
+        ),
+        pytest.param(
+            {"why": NOT_SHOWN, "limited_by": ""},
+            "at least what the search says",
+            id="the bound was not shown",
         ),
         pytest.param(
             {"limited_by": TIME, "why": TIME_OVER}, "time was over before a load failed", id="out of time"
