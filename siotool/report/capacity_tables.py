@@ -69,7 +69,7 @@ def _limit(found: CapacityFigures) -> str:
         case ("bound", _, _):
             return "no gate failed up to the load that the search was not to exceed"
         case ("time", _, _):
-            return "the search's time was over before a load failed"
+            return "the search's time was over before it was known which load is too much"
         case ("server", _, resource) if resource:
             several = resource == "open files" or "cores" in resource.split()
             return f"{resource} {'are' if several else 'is'} what runs out"

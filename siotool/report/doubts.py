@@ -194,8 +194,8 @@ def _searched(run: Run) -> Iterator[str]:
     by = found.limited_by
     if by == TIME and found.low:
         yield (
-            "the search's time was over before a load failed: the capacity is at least what it says. Begin "
-            "with a higher load"
+            "the search's time was over before it was known which load is too much: the capacity is at least "
+            "what it says. Begin with a higher load"
         )
     if found.complete and not found.low and found.why != LOWEST_FAILED and by not in (GENERATOR, UNSAMPLED):
         yield (f"no load was shown to meet the gates: begin with less, or have more operations ({found.why})")

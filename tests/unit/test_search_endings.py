@@ -189,7 +189,9 @@ def test_at_least_by_a_bound_is_no_doubt_and_says_how_sure_it_is(make_run):
             id="the bound was not shown",
         ),
         pytest.param(
-            {"limited_by": TIME, "why": TIME_OVER}, "time was over before a load failed", id="out of time"
+            {"limited_by": TIME, "why": TIME_OVER},
+            "over before it was known which load is too much",
+            id="out of time",
         ),
     ],
 )
@@ -216,3 +218,27 @@ def test_a_climb_whose_time_ends_before_a_load_fails_says_that_it_was_the_time()
     _, lines = driven(program, edge=math.inf)
     found = [line for line in lines if isinstance(line, FoundCapacity)][-1]
     assert (found.complete, found.high, found.limited_by, found.why) == (True, None, TIME, TIME_OVER)
+
+
+def test_a_search_whose_time_ends_beside_a_load_that_failed_does_not_say_that_none_did(make_run) -> None:
+    """The climb takes most of the time, and the edge is not closed in when it is over."""
+    gates = [Objective("errors:ack > 0.1%", "failed", 0.001, "ack", "")]
+    program = SearchProgram(SearchedLoad("users", 10.0, 1e9, users=7), gates, 0.95)
+
+    def few(load: float, one: Interval) -> Interval:
+        """60 operations a second, of which 0.4 % fail from a load on."""
+        bad = round(one.t_s) % 4 == 0 and load >= 160_000
+        errors = Operation("ack", "echo", 60 - bad, errors={"timeout": 1} if bad else {})
+        return msgspec.structs.replace(one, operations=[errors])
+
+    _, lines = driven(program, edge=math.inf, changed=few)
+    found = [line for line in lines if isinstance(line, FoundCapacity)][-1]
+    holds = [line for line in lines if isinstance(line, Hold)]
+    assert "failed" in {line.outcome for line in holds}
+    assert (found.complete, found.high, found.limited_by) == (True, None, TIME)
+    run = msgspec.structs.replace(make_run(), capacity=found, holds=holds)
+    known = capacity_of([run])
+    assert known is not None
+    (doubt,) = [text for text in find_doubts([run], [run], seconds_of([run])) if "time was over" in text]
+    for text in (doubt, capacity_sentence(known)):
+        assert "time was over before it was known which load is too much" in text
