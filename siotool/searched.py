@@ -26,6 +26,8 @@ CONFIDENCE = 0.95
 
 #: Why a search ended whose lowest load failed.
 LOWEST_FAILED = "the lowest load failed"
+#: Why one ended at its highest load where that was not shown.
+NOT_SHOWN = "its highest load was shown neither to pass nor to fail"
 #: Why one ended before it knew all that it was to.
 TIME_OVER = "its time was over"
 
@@ -68,7 +70,8 @@ class FoundCapacity(msgspec.Struct, frozen=True, tag_field="kind", tag="capacity
     first; ``limited_by`` is what ran out: ``server``, a colon and the resource where it is known, or
     ``generator``, or ``unsampled`` where higher loads had no sample of the server for a gate on it, or
     ``bound`` where the search reached the load it was not to exceed, or ``time`` where it had none left to go
-    on. ``confidence`` is less than was aimed at where no load failed and the holds were too short for more.
+    on; empty where its highest load was not shown. ``confidence`` is less than was aimed at where no load
+    failed and the holds were too short for more.
     ``seconds`` is how long the search took by then; ``complete`` is false until it has ended by itself.
     """
 

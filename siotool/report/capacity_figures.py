@@ -33,7 +33,8 @@ class CapacityFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``high`` is null where no load failed: the capacity is ``at_least`` the low end. ``value`` is null
     then, and where no load passed. ``gate`` failed first, ``limited_by`` is what ran out (``server: …``,
-    ``generator``, ``unsampled``, ``bound`` for the load that was not to be exceeded, or ``time``).
+    ``generator``, ``unsampled``, ``bound`` for the load that was not to be exceeded, or ``time``;
+    empty where that was held and not shown to pass).
     ``confidence`` is below that aimed at where no load failed and the holds were too short for more.
     ``complete`` is false where the search was ended early. ``why`` says what ended it.
     ``servers`` carried it together: null where it is not known how many, and ``servers_how`` says why.

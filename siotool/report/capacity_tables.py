@@ -1,5 +1,7 @@
 """A search for capacity as readers see it: the sentence, the loads that were held, the chart of both."""
 
+from itertools import pairwise
+
 from siotool import units
 from siotool.document.document import Axis, Chart, Curve, Row, Rule, Section, Sentence, Table, Tone, columns
 from siotool.report import ways
@@ -69,7 +71,7 @@ def _limit(found: CapacityFigures) -> str:
         case ("bound", _, _):
             return "no gate failed up to the load that the search was not to exceed"
         case ("time", _, _):
-            return "the search's time was over before a load failed"
+            return "the search's time was over before it was known which load is too much"
         case ("server", _, resource) if resource:
             several = resource == "open files" or "cores" in resource.split()
             return f"{resource} {'are' if several else 'is'} what runs out"
@@ -113,14 +115,26 @@ def capacity(report: Report) -> Section:
 
 
 def _why_unsure(found: CapacityFigures) -> str:
-    """Why less is certain than was aimed at; empty where another search than the last one said so."""
-    held = sum(hold.blocks for hold in found.holds if hold.load == found.low)
+    """Why less is certain than was aimed at; empty where no hold was at this load."""
+    held = max(_held_at(found.low, found.holds))
     if not held:
         return ""
     return (
         f" The confidence is below {units.format_share(CONFIDENCE)}, as this load was held for "
         f"{units.format_duration(held)}: failures that are as rare as the gates allow need more to be seen."
     )
+
+
+def _held_at(load: float, holds: list[HoldFigures]) -> list[int]:
+    """Seconds at a load in each of the searches that follow each other: after restarts, or of other runs."""
+    held = [0]
+    for before, hold in pairwise([None, *holds]):
+        if hold is None:
+            continue
+        if before is not None and (hold.restarts != before.restarts or hold.from_s < before.to_s - 0.5):
+            held.append(0)
+        held[-1] += hold.blocks * (hold.load == load)
+    return held
 
 
 def _row(unit: str, hold: HoldFigures) -> Row:

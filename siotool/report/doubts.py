@@ -68,7 +68,7 @@ from siotool.runs.generator_limits import (
 from siotool.runs.hold import Marks
 from siotool.runs.sameness import names
 from siotool.runs.seconds import Seconds
-from siotool.searched import GENERATOR, LOWEST_FAILED, TIME, UNSAMPLED
+from siotool.searched import GENERATOR, LOWEST_FAILED, NOT_SHOWN, TIME, UNSAMPLED
 from siotool.units import format_duration, format_share
 
 #: A loop this late did not run at all: it was stopped, suspended, or blocked by a task.
@@ -194,11 +194,16 @@ def _searched(run: Run) -> Iterator[str]:
     by = found.limited_by
     if by == TIME and found.low:
         yield (
-            "the search's time was over before a load failed: the capacity is at least what it says. Begin "
-            "with a higher load"
+            "the search's time was over before it was known which load is too much: the capacity is at least "
+            "what it says. Begin with a higher load"
         )
     if found.complete and not found.low and found.why != LOWEST_FAILED and by not in (GENERATOR, UNSAMPLED):
         yield (f"no load was shown to meet the gates: begin with less, or have more operations ({found.why})")
+    if found.low and found.why == NOT_SHOWN and not by:
+        yield (
+            f"{found.why}: the capacity is at least what the search says. Search again with a "
+            "higher bound, or with more operations"
+        )
     if by == UNSAMPLED:
         yield (
             "a gate is on the server, which was not sampled at higher loads: the capacity is at least what "

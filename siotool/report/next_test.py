@@ -1,5 +1,6 @@
 """The one test that would tell most of what is not known yet: as a command that runs as printed."""
 
+import math
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
@@ -11,6 +12,7 @@ from siotool.report.gate_objectives import objective
 from siotool.report.gates import parse
 from siotool.report.sizing_figures import NextTest
 from siotool.runfile import Header
+from siotool.search.axis import UNITS, show_load
 
 #: Options with values that say how much load there is, what breaks or ends it, and where the report goes.
 _LOAD = frozenset(
@@ -37,7 +39,7 @@ class ShownSoFar(msgspec.Struct, frozen=True):
 
     ``searched``: a search for the capacity ended; ``at_least``: without a load that failed; ``by_generator``:
     because the generator could do no more; ``unsampled``: or because a gate on the server had no samples;
-    ``out_of_time``: or because its time was over.
+    ``out_of_time``: or because its time was over. ``low`` is the load that it showed to pass, in its unit.
     ``overloaded``: the run shows no capacity. ``peak`` connections were open. ``count`` is the number of
     servers from measurement, and its interval.
     """
@@ -47,6 +49,7 @@ class ShownSoFar(msgspec.Struct, frozen=True):
     by_generator: bool = False
     unsampled: bool = False
     out_of_time: bool = False
+    low: float = 0.0
     overloaded: bool = False
     peak: int = 0
     count: tuple[int, int] | None = None
@@ -102,9 +105,8 @@ def next_test(header: Header, known: ShownSoFar) -> NextTest:
 def _higher(header: Header, known: ShownSoFar) -> tuple[list[str], str]:
     """What a search needs to find a load that fails, after one that found none; and why."""
     peak, users = max(1, known.peak), header.workload.search in (None, "users")
-    if known.out_of_time and users:
-        begun = f"a search that begins with {peak:,} users goes on from there"
-        return ["--find-capacity", "--users", str(peak)], f"its time was over before a load failed: {begun}"
+    if known.out_of_time:
+        return _from_there(header, known)
     if users:
         return (
             ["--find-capacity", "--max-users", str(10 * peak)],
@@ -114,6 +116,22 @@ def _higher(header: Header, known: ShownSoFar) -> tuple[list[str], str]:
         ["--find-capacity"],
         "no load failed: a search without its own bound goes on to what the generator can do",
     )
+
+
+def _from_there(header: Header, known: ShownSoFar) -> tuple[list[str], str]:
+    """A search that begins with the load that passed, after one whose time was over; and why."""
+    axis = header.workload.search or "users"
+    over = "its time was over before it was known which load is too much"
+    if axis == "users":
+        begin: float = math.floor(known.low) or max(1, known.peak)
+        words = ["--users", str(begin)]
+    elif known.low and axis in header.workload.settings:
+        begin = known.low if axis == "rate" and known.low < 100 else math.floor(known.low)
+        words = ["--set", f"{axis}={begin:.3g}" if begin < 100 else f"{axis}={begin}"]
+    else:
+        return ["--find-capacity"], f"{over}: gates that allow more take less time at each load"
+    begun = f"a search that begins with {show_load(UNITS[axis], begin)} goes on from there"
+    return ["--find-capacity", *words], f"{over}: {begun}"
 
 
 def _test(header: Header, known: ShownSoFar, more: Sequence[str], why: str) -> NextTest:

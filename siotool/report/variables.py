@@ -106,6 +106,7 @@ def _known(seen: MeasuredParts, measured: Answer | None, *, by_search: bool, ove
         by_generator=search is not None and search.limited_by == GENERATOR,
         unsampled=search is not None and search.limited_by == UNSAMPLED,
         out_of_time=search is not None and search.limited_by == TIME,
+        low=0.0 if search is None else search.low,
         overloaded=overloaded,
         peak=seen.connections.peak or 0,
         count=between,

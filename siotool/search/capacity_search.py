@@ -15,7 +15,7 @@ from siotool.search.bounds import Bound, SearchGoal, classify, relevant
 from siotool.search.edge_belief import EdgeBelief, believe, proven, surety
 from siotool.search.seen_blocks import Block, Visit, totals_by_load
 from siotool.search.settling import Settling
-from siotool.searched import CONFIDENCE, LOWEST_FAILED, TIME_OVER, HoldOutcome
+from siotool.searched import CONFIDENCE, LOWEST_FAILED, NOT_SHOWN, TIME_OVER, HoldOutcome
 
 #: Each step of the climb.
 FACTOR = 2.0
@@ -48,9 +48,6 @@ DOUBTED_HOLDS = 2
 FAR_BEYOND, FEWEST_BEYOND = 0.5, 2
 #: Then the server recovers at this share of a load that it can carry.
 REST = 0.5
-
-#: Why a search ended at its highest load where that was not shown.
-NOT_SHOWN = "its highest load was shown neither to pass nor to fail"
 
 #: Standard deviations from the edge: from which on a load at which the search may end is proven (it is looked
 #: at each second), a hold beside the edge ends early, and below which it is undecided.
@@ -91,6 +88,7 @@ class CapacitySearch:
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
+        self._most = float(math.floor(asked.most)) if asked.whole else asked.most
         self._visits: list[Visit] = []
         self._bounds: dict[float, Bound] = {}
         self._belief: EdgeBelief | None = None
@@ -159,6 +157,11 @@ class CapacitySearch:
         """The median of where the edge may be; None unless the interval has both ends."""
         low, high = self.interval()
         return self._belief.quantile(0.5) if self._belief is not None and low and high is not None else None
+
+    @property
+    def at_most(self) -> bool:
+        """Whether the load is the highest that there is to hold: loads that are held as one are one here."""
+        return self.load >= self._at(self._most)
 
     # ── the course ────────────────────────────────────────────────────────────────────
 
@@ -236,14 +239,15 @@ class CapacitySearch:
         shown = self._shown()
         if held_s >= CLIMB.duration_sum_s and abs(shown) > PROVEN:
             return "passed" if shown > 0 else "failed"
-        return "undecided" if held_s >= LONGEST_PROOF_S and not self._may_be_shown(held_s) else None
+        return "undecided" if held_s >= LONGEST_PROOF_S and not self._may_be_shown() else None
 
-    def _may_be_shown(self, held_s: float) -> bool:
+    def _may_be_shown(self) -> bool:
         """Whether it is worth the time that is left to hold the highest load on."""
         left_s = self._asked.longest_s - self.elapsed_s
-        if self.load < self._asked.most or left_s <= 0:
+        if left_s <= 0 or not self.at_most:
             return False
-        load, longer = self.load, 1 + left_s / held_s
+        load = self.load
+        longer = 1 + left_s / sum(block.duration_s for one in self._held(load) for block in one.blocks)
         if not self._enough(load):
             return self._enough(load, longer)
         return self._surety(load) < self._asked.confidence <= self._surety(load, longer)
@@ -332,11 +336,11 @@ class CapacitySearch:
         lowest = len({one.load for one in self._visits}) == 1 and (
             self._phase == "proof" or self._proven(self._visits) < -PROVEN
         )
-        if lowest and outcome != "failed" and self.load < self._asked.most:
+        if lowest and outcome != "failed" and not self.at_most:
             self._phase = "climb"
             self._go_on("passed")
         elif self._phase == "proof" and outcome in ("passed", "undecided"):
-            self._end("no gate failed" if low else NOT_SHOWN)
+            self._end("no gate failed" if low and not self._missed_more(self.load) else NOT_SHOWN)
         elif lowest and outcome == "failed":
             self._end(LOWEST_FAILED)
         elif low and high is not None and self._narrow(low, high) and self._confirmed():
@@ -349,10 +353,10 @@ class CapacitySearch:
     def _go_on(self, outcome: HoldOutcome) -> None:
         lower, upper = relevant(self._bounds)
         if self._phase == "climb" and outcome == "passed" and self.ceiling == math.inf:
-            if self.load < self._asked.most:
-                self.load = self._at(min(self.load * FACTOR, self._asked.most))
-                return
-            self._phase = "proof"
+            if self.at_most:
+                self._phase = "proof"
+            else:
+                self.load = self._at(self.load * FACTOR)
             return
         if self._phase == "climb" and outcome == "failed" and len(self._visits) == 1:
             self._phase = "proof"
@@ -400,8 +404,8 @@ class CapacitySearch:
 
     def _at(self, load: float) -> float:
         """A load as it can be held, or one close by that was held before."""
-        load = min(max(load, 1.0) if self._asked.whole else load, self._asked.most)
-        load = float(round(load)) if self._asked.whole else float(f"{load:.4g}")
+        load = float(round(max(load, 1.0))) if self._asked.whole else float(f"{load:.4g}")
+        load = min(load, self._most)
         near = [one.load for one in self._visits if abs(math.log(one.load / load)) < 0.006]
         return min(near, key=lambda known: abs(known - load), default=load)
 

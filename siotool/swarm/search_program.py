@@ -15,6 +15,7 @@ from siotool.search.seen_blocks import Block
 from siotool.searched import (
     GENERATOR,
     NOT_SAMPLED,
+    NOT_SHOWN,
     TIME,
     TIME_OVER,
     UNSAMPLED,
@@ -259,6 +260,6 @@ class SearchProgram:
             return UNSAMPLED if NOT_SAMPLED in self._unshown and made else GENERATOR
         if self._search.over and self._search.why == TIME_OVER:
             return TIME
-        if not self._search.over or self._load < self._searched.most:
+        if not self._search.over or self._search.why == NOT_SHOWN or not self._search.at_most:
             return ""
         return GENERATOR if self._searched.own_most else "bound"

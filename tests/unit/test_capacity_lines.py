@@ -5,14 +5,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from siotool.document.document import Sentence
 from siotool.errors import RunFileError
 from siotool.report.capacity_figures import capacity_of, unlike_searches
-from siotool.report.capacity_tables import capacity_sentence
+from siotool.report.capacity_tables import capacity, capacity_sentence
 from siotool.report.join import summarize
 from siotool.report.planned import Planned
 from siotool.runfile import VERSION, End, Header, Run
 from siotool.runs.reading import read
-from siotool.searched import LOWEST_FAILED, FoundCapacity, Hold
+from siotool.search.joined_searches import joined_searches
+from siotool.searched import LOWEST_FAILED, NOT_SHOWN, TIME, TIME_OVER, FoundCapacity, Hold
 from siotool.workload import Target, Workload
 
 HEADER = Header(
@@ -122,6 +124,59 @@ def test_a_lowest_load_that_failed_in_one_of_several_searches_failed_whatever_th
     found = capacity_of([passed, failed][::order])
     assert found is not None
     assert capacity_sentence(found) == said
+
+
+ENDED = msgspec.structs.replace(KNOWN, complete=True, why="the interval is as narrow as wanted")
+BOUND = msgspec.structs.replace(ENDED, high=None, value=None, limited_by="bound", why="no gate failed")
+LATE = msgspec.structs.replace(BOUND, limited_by=TIME, why=TIME_OVER)
+OPEN = msgspec.structs.replace(BOUND, limited_by="", why=NOT_SHOWN)
+OWN = msgspec.structs.replace(BOUND, limited_by="generator")
+CUT = msgspec.structs.replace(BOUND, limited_by="", why="", complete=False)
+
+
+def less(found: FoundCapacity) -> FoundCapacity:
+    return msgspec.structs.replace(found, low=0, value=None)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("found", "limited_by", "why"),
+    [
+        pytest.param([BOUND, LATE], TIME, TIME_OVER, id="a bound, and no time"),
+        pytest.param([BOUND, OPEN, ENDED], "", NOT_SHOWN, id="a bound, and one that was not shown"),
+        pytest.param([LATE, OWN, BOUND], "generator", "no gate failed", id="the generator's limit"),
+        pytest.param([less(OPEN), BOUND, ENDED], "", NOT_SHOWN, id="nothing was shown in one"),
+        pytest.param(
+            [msgspec.structs.replace(less(ENDED), why=TIME_OVER), BOUND], "bound", TIME_OVER, id="a low of 0"
+        ),
+        pytest.param([ENDED, CUT, BOUND], "", "", id="one was ended early"),
+    ],
+)
+def test_what_is_told_of_several_searches_is_of_the_one_that_takes_most_from_them(
+    found: list[FoundCapacity], limited_by: str, why: str, order: int
+) -> None:
+    """The first one's limit stood beside the last one's reason; a search out of time made no doubt."""
+    joined = joined_searches(found[::order])
+    assert (joined.limited_by, joined.why, joined.high) == (limited_by, why, None)
+
+
+def test_how_long_a_load_was_held_is_not_added_up_over_searches() -> None:
+    """Three searches that held it for a minute each were told to have held it for three."""
+    sure = msgspec.structs.replace(BOUND, confidence=0.5)
+    minute = msgspec.structs.replace(HELD, begin_s=6, t_s=66, blocks=60)
+    climb = msgspec.structs.replace(HELD, begin_s=1, t_s=5, blocks=4)
+    one = run_with(sure)
+    one.holds = [
+        climb,
+        minute,
+        msgspec.structs.replace(minute, begin_s=80, t_s=130, blocks=50, restarts=1),
+    ]
+    other = run_with(sure)
+    other.holds = [minute]
+    other.header = msgspec.structs.replace(HEADER, run="b")
+    said = capacity(summarize([one, other], Planned())).blocks[0]
+    assert isinstance(said, Sentence)
+    assert "this load was held for 1.07 min:" in said.text
 
 
 def test_runs_that_searched_along_different_axes_are_told_to_have_no_capacity_in_common() -> None:

@@ -47,7 +47,7 @@ def header(make_run, command=COMMAND):
         pytest.param(
             ShownSoFar(searched=True, at_least=True, out_of_time=True, peak=700),
             "--find-capacity --users 700",
-            "time was over",
+            "begins with 700 connections",
             id="its time was over",
         ),
         pytest.param(ShownSoFar(searched=True), "--find-capacity", "once more", id="a search that ended"),
@@ -139,6 +139,45 @@ def test_a_search_is_made_again_along_its_axis(make_run, axis, known, expected):
     )
     one = msgspec.structs.replace(one, workload=msgspec.structs.replace(one.workload, search=axis))
     assert next_test(one, known).command == f"siotool loadtest demo {expected} --find-capacity"
+
+
+SHORT = ShownSoFar(searched=True, at_least=True, out_of_time=True, peak=50)
+
+
+@pytest.mark.parametrize(
+    ("axis", "low", "begin", "why"),
+    [
+        pytest.param("rate", 1234.5, "--set rate=1234", "begins with 1,234 operations/s", id="rate"),
+        pytest.param("rate", 12.34, "--set rate=12.3", "begins with 12.3 operations/s", id="a low rate"),
+        pytest.param("size", 70_000.9, "--set size=70000", "begins with messages of 70", id="size"),
+        pytest.param("size", 64.9, "--set size=64", "begins with messages of 64 B", id="a small size"),
+        pytest.param("users", 320.7, "--users 320", "begins with 320 connections", id="users"),
+        pytest.param("connects", 70.0, "", "gates that allow more", id="it begins where it began"),
+        pytest.param("rate", 0.0, "", "gates that allow more", id="nothing passed"),
+    ],
+)
+def test_a_search_out_of_time_begins_with_the_load_that_passed(make_run, axis, low, begin, why):
+    """The same search was advised, as one without a bound."""
+    bound = ["--max-users", "4000"] if axis == "users" else ["--max-load", "4000"]
+    asked = ["loadtest", "demo", "--search", axis, *bound, "--find-capacity"]
+    one = header(make_run, asked)
+    settings = {"rate": 1.0, "size": 64}
+    workload = msgspec.structs.replace(one.workload, search=axis, settings=settings)
+    one = msgspec.structs.replace(one, workload=workload)
+    found = next_test(one, msgspec.structs.replace(SHORT, low=low))
+    assert found.command == " ".join(["siotool", *asked, begin]).strip()
+    assert why in found.why
+    assert "time was over before it was known" in found.why
+    assert "without its own bound" not in found.why
+
+
+def test_a_search_out_of_time_names_no_setting_that_the_scenario_has_not(make_run):
+    one = header(make_run, ["loadtest", "demo", "--search", "rate", "--find-capacity"])
+    workload = msgspec.structs.replace(one.workload, search="rate", settings={"room": 5})
+    found = next_test(
+        msgspec.structs.replace(one, workload=workload), msgspec.structs.replace(SHORT, low=9.0)
+    )
+    assert "--set" not in found.command
 
 
 def test_several_machines_take_workers_and_no_processes(make_run):

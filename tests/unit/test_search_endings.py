@@ -11,12 +11,13 @@ import pytest
 from siotool.report.capacity_figures import capacity_of
 from siotool.report.capacity_tables import capacity_sentence
 from siotool.report.doubts import find_doubts
+from siotool.runfile import Interval, Operation
 from siotool.runs.seconds import seconds_of
-from siotool.search.capacity_search import NOT_SHOWN, Asked, CapacitySearch
+from siotool.search.capacity_search import Asked, CapacitySearch
 from siotool.search.edge_belief import surety
 from siotool.search.objective import Objective, implied
 from siotool.search.seen_blocks import Block, Visit
-from siotool.searched import LOWEST_FAILED, TIME, TIME_OVER, FoundCapacity, Hold
+from siotool.searched import LOWEST_FAILED, NOT_SHOWN, TIME, TIME_OVER, FoundCapacity, Hold
 from siotool.swarm.search_program import SearchedLoad, SearchProgram
 from tests.unit.test_swarm_search_program import driven
 
@@ -53,12 +54,51 @@ def test_a_strict_gate_that_never_fails_ends_at_the_bound_with_at_least(allowed:
         assert (low, search.confidence() < 0.6) == (100, True)
 
 
+@pytest.mark.parametrize(
+    ("most", "whole"),
+    [
+        pytest.param(1283.0, True, id="0.2 % above a load of the climb"),
+        pytest.param(10_300.0, True, id="0.6 % above it"),
+        pytest.param(1234.5, False, id="more digits than a load has"),
+        pytest.param(1235.6, False, id="digits that are rounded up"),
+        pytest.param(80.5, True, id="half a user"),
+    ],
+)
+def test_a_bound_close_above_a_load_that_was_held_is_reached(most: float, whole: bool) -> None:
+    """The load before it was held again and again until the time was over."""
+    search = CapacitySearch(Asked((0.01,), 10.0, most, whole))
+    holds = 0
+    while not search.over:
+        assert search.load <= most
+        holds += search.add(Block(1.0, (0.0,), (search.load,), level_s=0.01)) is not None
+    assert search.why == "no gate failed"
+    assert search.interval() == (search.load, None)
+    assert search.load > 0.99 * most
+    assert search.elapsed_s < 120
+    assert holds < 15
+
+
+def test_a_bound_close_above_a_load_of_the_climb_is_the_bound_and_not_the_time() -> None:
+    program = SearchProgram(SearchedLoad("users", 10.0, 1283.0, users=7), list(implied()), 0.95)
+    _, lines = driven(program, edge=math.inf)
+    found = [line for line in lines if isinstance(line, FoundCapacity)][-1]
+    assert (found.low, found.limited_by, found.why) == (1280, "bound", "no gate failed")
+
+
 def test_a_bound_is_held_on_as_long_as_that_makes_it_sure() -> None:
     """0.5 % takes two minutes; it was given up after one."""
     search = held(0.005, 1.0)
     assert search.interval() == (100, None)
     assert search.confidence() == 0.95
     assert 100 < search.elapsed_s < 200
+
+
+def test_a_bound_is_not_held_on_where_the_time_that_is_left_does_not_make_it_sure() -> None:
+    """The hold of the climb there was not counted, and more was hoped for than there was time for."""
+    search = held(0.0023, 1.0)
+    assert search.interval() == (100, None)
+    assert search.confidence() < 0.6
+    assert 60 < search.elapsed_s < 80
 
 
 def test_too_few_operations_for_the_gate_show_nothing() -> None:
@@ -71,6 +111,25 @@ def test_a_bound_near_the_edge_says_that_it_was_not_shown() -> None:
     search = held(0.01, 1.0, missed=0.011)
     assert search.interval()[0] == 0
     assert search.why == NOT_SHOWN
+
+
+def test_a_bound_that_misses_more_than_is_allowed_is_none_that_no_gate_failed_at() -> None:
+    """It passes the climb, and misses 1.25 % of the minute after it: the gate failed in the report of it."""
+    gate = Objective("errors:ack > 1%", "failed", 0.01, "ack", "")
+    program = SearchProgram(SearchedLoad("users", 50.0, 100.0, users=7), [gate], 0.95)
+    held_s = 0
+
+    def later(load: float, one: Interval) -> Interval:
+        nonlocal held_s
+        held_s += load == 100
+        bad = round(12.5 * (load == 100 and held_s > 5))
+        errors = Operation("ack", "echo", 1000 - bad, errors={"timeout": bad} if bad else {})
+        return msgspec.structs.replace(one, operations=[errors])
+
+    _, lines = driven(program, edge=math.inf, changed=later)
+    found = [line for line in lines if isinstance(line, FoundCapacity)][-1]
+    assert 0 < found.low < 100
+    assert (found.complete, found.high, found.limited_by, found.why) == (True, None, "", NOT_SHOWN)
 
 
 def test_surety_is_that_of_the_exact_binomial_where_operations_are_alone() -> None:
@@ -125,7 +184,14 @@ def test_at_least_by_a_bound_is_no_doubt_and_says_how_sure_it_is(make_run):
             id="less than, out of time",
         ),
         pytest.param(
-            {"limited_by": TIME, "why": TIME_OVER}, "time was over before a load failed", id="out of time"
+            {"why": NOT_SHOWN, "limited_by": ""},
+            "at least what the search says",
+            id="the bound was not shown",
+        ),
+        pytest.param(
+            {"limited_by": TIME, "why": TIME_OVER},
+            "over before it was known which load is too much",
+            id="out of time",
         ),
     ],
 )
@@ -152,3 +218,27 @@ def test_a_climb_whose_time_ends_before_a_load_fails_says_that_it_was_the_time()
     _, lines = driven(program, edge=math.inf)
     found = [line for line in lines if isinstance(line, FoundCapacity)][-1]
     assert (found.complete, found.high, found.limited_by, found.why) == (True, None, TIME, TIME_OVER)
+
+
+def test_a_search_whose_time_ends_beside_a_load_that_failed_does_not_say_that_none_did(make_run) -> None:
+    """The climb takes most of the time, and the edge is not closed in when it is over."""
+    gates = [Objective("errors:ack > 0.1%", "failed", 0.001, "ack", "")]
+    program = SearchProgram(SearchedLoad("users", 10.0, 1e9, users=7), gates, 0.95)
+
+    def few(load: float, one: Interval) -> Interval:
+        """60 operations a second, of which 0.4 % fail from a load on."""
+        bad = round(one.t_s) % 4 == 0 and load >= 160_000
+        errors = Operation("ack", "echo", 60 - bad, errors={"timeout": 1} if bad else {})
+        return msgspec.structs.replace(one, operations=[errors])
+
+    _, lines = driven(program, edge=math.inf, changed=few)
+    found = [line for line in lines if isinstance(line, FoundCapacity)][-1]
+    holds = [line for line in lines if isinstance(line, Hold)]
+    assert "failed" in {line.outcome for line in holds}
+    assert (found.complete, found.high, found.limited_by) == (True, None, TIME)
+    run = msgspec.structs.replace(make_run(), capacity=found, holds=holds)
+    known = capacity_of([run])
+    assert known is not None
+    (doubt,) = [text for text in find_doubts([run], [run], seconds_of([run])) if "time was over" in text]
+    for text in (doubt, capacity_sentence(known)):
+        assert "time was over before it was known which load is too much" in text
