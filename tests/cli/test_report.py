@@ -253,6 +253,30 @@ def test_a_file_that_is_read_is_not_replaced_by_its_report(siotool, run, tmp_pat
     assert "plan.toml: this file is read, and would be lost" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param("report RUN --history past.sqlite --format json -o past.sqlite", id="its history"),
+        pytest.param("history --file past.sqlite --format json -o past.sqlite", id="a history shown"),
+        pytest.param("plan diff a.toml b.toml --format json -o a.toml", id="two plans"),
+        pytest.param("plan storm a.toml --format json -o a.toml", id="a storm's plan"),
+    ],
+)
+def test_a_history_and_plans_are_not_replaced_either(siotool, run, tmp_path, monkeypatch, command):
+    """Trap: a document was written over the history, and over the plans of the other commands."""
+    monkeypatch.chdir(tmp_path)
+    measured = run("echo")
+    assert siotool("history", "add", measured, "--file", "past.sqlite").returncode == 0
+    for name in ("a.toml", "b.toml"):
+        (tmp_path / name).write_text("[workload]\nconnections = 100\n")
+    place = tmp_path / command.rpartition(" ")[2]
+    before = place.read_bytes()
+    done = siotool(*(measured if word == "RUN" else word for word in command.split()))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"-o {place.name}: this file is read, and would be lost" in done.stderr
+    assert place.read_bytes() == before
+
+
 def test_runs_of_different_targets_are_not_pooled(siotool, run):
     done = siotool("report", run("echo"), run("chat"))
     assert done.returncode == 2
