@@ -126,6 +126,23 @@ def test_the_gates_of_the_run_are_judged_again_unless_others_are_given(siotool, 
     assert siotool("report", folder, "--fail-if", "p99:ack:echo > 1s").returncode == 0
 
 
+def test_a_gate_of_the_run_that_is_refused_today_is_left_out_with_a_remark(siotool, run, tmp_path):
+    """Trap: runs made with a gate on failed phases could not be reported or kept any more (exit 2)."""
+    folder, old = run("echo"), "errors:phase:tcp > 1%"
+    header, rest = (folder / "run.jsonl").read_text().split("\n", 1)
+    header = json.dumps(json.loads(header) | {"gates": [old, "p99:ack:echo > 1ms"]})
+    (folder / "run.jsonl").write_text(f"{header}\n{rest}")
+    done = siotool("report", folder, "--format", "json")
+    assert done.returncode == 4
+    report = json.loads(done.stdout)
+    assert [one["expr"] for one in report["gates"] if not one["default"]] == ["p99:ack:echo > 1ms"]
+    (said,) = (one for one in report["remarks"] if old in one)
+    assert said.startswith("a gate of the run is not judged: ")
+    kept = siotool("history", "add", folder, "--file", tmp_path / "past.sqlite")
+    assert (kept.returncode, "failed" in kept.stderr) == (0, True)
+    assert siotool("report", folder, "--fail-if", old).returncode == 2
+
+
 def test_verdicts_and_doubts_are_said_on_stderr_and_quiet_silences_them(siotool, run):
     folder = run("cut")
     arguments = ("report", folder, "--format", "md", "--fail-if", "p99:ack:echo > 1ms")
