@@ -64,3 +64,14 @@ def test_law_and_costs_differ_by_more_than_15_percent(by_law, words):
     assert words in said
     assert bool(said) == bool(words)
     assert ("too few" in said, "too many" in said) == (words == "20 % less", words == "20 % more")
+
+
+@pytest.mark.parametrize(
+    ("adapter", "options"),
+    [("redis", "--adapter redis"), ("python-redis", "--runtime python --adapter redis")],
+)
+def test_what_to_measure_is_a_command_that_is_taken(adapter, options):
+    """Trap: --adapter python-redis, which there is none of, was printed and refused."""
+    scaling = Scaling(0.1, 0.0, 1.0, 4.0, "", processes=3, law_times=1.6, costs_times=2.0)
+    (said,) = disagreement(measured(adapter), scaling)
+    assert said.endswith(f"siotool lab measure {options} --check N")

@@ -14,6 +14,12 @@ from siotool.plan.evidence.calibrated import CostFigure, MachineFigures
 TURNS = ("turn", "turn_for_others")
 
 
+def asked_of_lab(adapter: str) -> str:
+    """The options by which ``siotool lab measure`` measures what a plan calls so."""
+    own = adapter.removeprefix("python-")
+    return f"--adapter {own}" if own == adapter else f"--runtime python --adapter {own}"
+
+
 class SideCosts(msgspec.Struct, frozen=True):
     """The costs of a server, or of the backend; ``replicates`` has one row for each of ``names``.
 

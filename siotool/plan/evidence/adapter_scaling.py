@@ -18,7 +18,7 @@ import msgspec
 from siotool.plan.adapters.laws import Adapter
 from siotool.plan.evaluation.evaluate import Evaluation
 from siotool.plan.evidence.adapter_fit import FLOOR_CORES, AdapterFit
-from siotool.plan.evidence.adapter_profile import AdapterProfile, ScalingFigures
+from siotool.plan.evidence.adapter_profile import AdapterProfile, ScalingFigures, asked_of_lab
 from siotool.plan.evidence.fleet_phases import FleetPhase, expected_work, fleet_words
 from siotool.plan.evidence.usl import Law, fit_usl, throughput
 from siotool.plan.model import Scaling
@@ -141,6 +141,6 @@ def disagreement(profile: AdapterProfile, scaling: Scaling | None) -> list[str]:
         f"{fleet_words(scaling.processes)} with {profile.adapter} did {format_share(abs(off))} "
         f"{'less' if less else 'more'} by the scalability law that was measured ({scaling.law_times:.2f} "
         f"times the work of one) than by the costs of this plan ({scaling.costs_times:.2f}): it may have "
-        f"too {'few' if less else 'many'} servers; measure a fleet apart: siotool lab measure --adapter "
-        f"{profile.adapter} --check N"
+        f"too {'few' if less else 'many'} servers; measure a fleet apart: siotool lab measure "
+        f"{asked_of_lab(profile.adapter)} --check N"
     ]
