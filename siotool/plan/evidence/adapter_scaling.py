@@ -95,7 +95,8 @@ def scaling_beside(profile: AdapterProfile, evaluation: Evaluation[float]) -> Sc
         return None
     planned = evaluation.needed * evaluation.world["server.processes"]
     compared = int(min(planned, len(known.costs_times)))
-    compares = compared > 1 and is_certain(known)
+    messages = bool(evaluation.world.demand.streams)
+    compares = compared > 1 and is_certain(known) and messages
     by_law, by_costs = (
         (law_times(known, compared), known.costs_times[compared - 1]) if compares else (None, None)
     )
@@ -108,6 +109,10 @@ def scaling_beside(profile: AdapterProfile, evaluation: Evaluation[float]) -> Sc
         )
         if planned > compared:
             said += f". More than {format_count(compared)} servers were not measured"
+    elif not known.costs_times:
+        said = "it is not used: the profile is older than the check, and has no fleets by its costs"
+    elif not messages:
+        said = "it is not used, as this plan has no messages that the adapter carries"
     elif not is_certain(known):
         said = "by their intervals there may be neither, so it is no check; this plan counts with the costs"
     else:
