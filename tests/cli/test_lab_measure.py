@@ -345,6 +345,22 @@ def test_a_plan_says_what_was_not_measured_well_enough(siotool, folder, redis):
     assert not [one for one in json.loads(sure.stdout)["evidence"]["remarks"] if "--rounds" in one]
 
 
+def test_a_message_that_is_free_but_for_its_bytes_was_measured(siotool, folder, redis):
+    """Trap: by `receive` alone the plan said that nothing was measured, and counted with it."""
+    known = json.loads(redis)
+    row = known["server"]["names"].index("receive")
+    known["server"]["replicates"][row] = [0.0] * len(known["server"]["replicates"][row])
+    for cost in known["server"]["costs"]:
+        if cost["name"] == "receive":
+            cost["low"] = cost["high"] = cost["value"] = 0.0
+    (folder / "bytes.json").write_text(json.dumps(known), encoding="utf-8")
+    done = siotool("plan", "plan.toml", "--from", "bytes.json", "--draws=500", "--format=json", cwd=folder)
+    plan = json.loads(done.stdout)
+    assert "may be 0" not in " ".join(plan["evidence"]["remarks"])
+    (taken,) = (row for row in plan["figures"] if row["key"] == "server.adapter_cost")
+    assert taken["provenance"]["kind"] == "measured"
+
+
 def test_a_plan_with_another_adapter_is_refused(siotool, folder):
     arguments = ("--set", "topology.adapter=postgres")
     done = siotool("plan", "plan.toml", "--from", "redis", *arguments, cwd=folder)
