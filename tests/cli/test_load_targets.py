@@ -45,6 +45,7 @@ def test_targets_are_read(typed, urls, weights, query):
         pytest.param([f"{A}@heavy", B], "has credentials in it", id="no number at all"),
         pytest.param(["http://bob:hunter2@a.example", B], "has credentials in it", id="credentials"),
         pytest.param([f"{A}/?b=c", B], "has a query, and is not the only target", id="a query of one of two"),
+        pytest.param([f"{A}#frag"], "has a fragment", id="a fragment, which is never sent"),
         pytest.param([A, "b.example"], "did you mean http://b.example?", id="no scheme"),
     ],
 )
