@@ -19,6 +19,11 @@ REPORTS = Path("reports")
 def run_folder(out: Path | None, scenario: str, *, written: bool) -> Path:
     """Where the run is kept, by default a folder of its own; raises InputError where there is one already."""
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario.removeprefix('_')}"
+    if written and folder.is_symlink() and not folder.exists():
+        raise InputError(
+            f"{folder} is a link to {folder.readlink()}, which is not there",
+            "make that folder, or choose another --out folder",
+        )
     if written and (folder / _RUN).exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
     return folder

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from siotool.cli.output import write
-from siotool.cli.places import check_not_read, check_places
-from siotool.errors import OutputError
+from siotool.cli.places import check_not_read, check_places, run_folder
+from siotool.errors import InputError, OutputError
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +91,12 @@ def test_the_history_of_a_load_is_no_place() -> None:
         beside_load(
             None, [], Path("past.sqlite"), None, {"-o": "past.sqlite"}, None, same_target=False, kept=True
         )
+
+
+def test_a_link_to_a_folder_that_is_not_there_is_called_one() -> None:
+    """Trap: it was refused as a folder that already holds a run."""
+    Path("out").symlink_to("gone")
+    with pytest.raises(InputError, match="out is a link to gone, which is not there"):
+        run_folder(Path("out"), "chat", written=True)
+    Path("gone").mkdir()
+    assert run_folder(Path("out"), "chat", written=True) == Path("out")
