@@ -132,7 +132,8 @@ def _keep_cut(
     try:
         profile = profile_of(runs, done, [one for one in checked if one in sizes], rate, seed)
     except InputError as error:
-        complain(f"{said}, too few for a profile ({error.message})", f"their runs are in {folder}/")
+        hint = f"{error.hint}; " if error.hint else ""
+        complain(f"{said}, and no profile of them: {error.message}", f"{hint}their runs are in {folder}/")
         return
     keep(msgspec.structs.replace(profile, doubts=[*profile.doubts, said]), folder)
     complain(f"{said}; profile.json, report and runs in {folder}/ are of these")

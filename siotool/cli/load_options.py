@@ -224,6 +224,10 @@ def url(text: str) -> tuple[str, list[str]]:
             f"{shown_url(text)!r} has a path",
             "give only the server's URL, and the rest with --path and --namespace",
         )
+    if parts.fragment:
+        raise InputError(
+            f"{shown_url(text)!r} has a fragment (#…), which is never sent", "leave it out, or write # as %23"
+        )
     if port == 0:
         raise InputError(f"{shown_url(text)!r} has the port 0, on which nothing listens", "name its port")
     return f"{parts.scheme}://{parts.netloc}", [

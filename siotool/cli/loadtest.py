@@ -346,7 +346,7 @@ def loadtest(
     )
 
     with ExitStack() as stack, explained():
-        ticks = float(loaded.name == "listen") if tick_rate is None else tick_rate
+        ticks = own_targets.ticks_of(aimed, tick_rate, loaded.name)
         begun = own_targets.begin(
             aimed, lab, ticks, asked_servers, clients.tls, None if dry_run else folder, stack
         )

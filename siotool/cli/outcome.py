@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from siotool.cli import chart_folder, output
 from siotool.cli.comparing import Baseline, beside
 from siotool.cli.counts import Counting, Intent
@@ -17,7 +19,7 @@ from siotool.errors import ExitCode, InputError, worst
 from siotool.plan.sizing.replan import ReadBack
 from siotool.report.comparison_figures import Beside
 from siotool.report.contents import Report
-from siotool.report.gates import Gate, parse
+from siotool.report.gates import Gate, recorded
 from siotool.report.join import summarize
 from siotool.report.judged_cases import judged_cases, key_figures
 from siotool.report.judging import show
@@ -37,8 +39,9 @@ KEPT = ("html", "md", "json")
 def judged(path: Path) -> tuple[Run, Report]:
     """Read one run, and judge it by the gates that it was started with. Raises RunFileError."""
     run = reading.read(path)
-    gates = [parse(gate) for gate in run.header.gates]
-    return run, summarize([run], Planned(), gates, default_gates=run.header.default_gates)
+    gates, unknown = recorded(run.header.gates)
+    alone = Beside(None, [], unknown)
+    return run, summarize([run], Planned(), gates, default_gates=run.header.default_gates, beside=alone)
 
 
 @uncollected()
@@ -72,9 +75,9 @@ def conclude(
     InputError (runs that cannot be pooled, or compared) and OutputError.
     """
     runs = [reading.read(path) for path in run_paths]
+    unknown: list[str] = []
     if gates is None:
-        texts = dict.fromkeys(gate for run in runs for gate in run.header.gates)
-        gates = [parse(gate) for gate in texts]
+        gates, unknown = recorded(gate for run in runs for gate in run.header.gates)
     if default_gates is None:
         default_gates = all(run.header.default_gates for run in runs)
     intent = intent or Intent()
@@ -99,7 +102,7 @@ def conclude(
         gates,
         counts=Counting(runs, intent),
         default_gates=default_gates,
-        beside=compared,
+        beside=msgspec.structs.replace(compared, remarks=[*compared.remarks, *unknown]),
         same_target=same_target,
         storm=storm_peak,
     )

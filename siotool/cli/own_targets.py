@@ -13,12 +13,14 @@ from siotool.cli.fault_options import names_toxic
 from siotool.cli.load_targets import Aimed
 from siotool.cli.streams import say
 from siotool.client.choices import TlsOptions
+from siotool.errors import InputError
 from siotool.lab.lab import SERVED_BY, Lab
 from siotool.lab.lab_process import LabProcess
 from siotool.lab.needs import check_folder, check_machine
 from siotool.lab.running_lab import LabMember
 from siotool.swarm.servers.asked_server import AskedServer, AskedServers
 from siotool.target.process import TargetProcess
+from siotool.target.ticks import check_ticks
 
 
 class BegunTarget(NamedTuple):
@@ -59,6 +61,22 @@ def server_count(aimed: Aimed, lab: Lab | None, asked: AskedServers) -> int:
     """How many servers a load goes to, as far as the options say it."""
     named = sum(not one.beside for one in asked.servers)
     return max(named, len(aimed.urls), lab.servers if lab is not None else 1)
+
+
+def ticks_of(aimed: Aimed, tick_rate: float | None, scenario: str) -> float:
+    """``tick`` events per second of what siotool starts: one for those who listen, where none are asked for.
+
+    Raises InputError for a rate that a server of somebody else would never hear of.
+    """
+    if tick_rate is None:
+        return float(scenario == "listen")
+    if not aimed.own:
+        raise InputError(
+            f"--tick-rate has {aimed.urls[0]} send nothing: its events are its own",
+            "it is for demo and for labs; leave it out",
+        )
+    check_ticks(tick_rate)
+    return tick_rate
 
 
 def begin(

@@ -9,6 +9,8 @@ from siotool.errors import InputError, OutputError
 
 #: A run within its folder, as ``siotool.runfile`` calls it, which is slow to import.
 _RUN = "run.jsonl"
+#: What a calibration keeps in its folder, and ``siotool lab measure``; as above.
+_PROFILE = "profile.json"
 
 #: Where runs are kept that name no folder.
 REPORTS = Path("reports")
@@ -17,6 +19,11 @@ REPORTS = Path("reports")
 def run_folder(out: Path | None, scenario: str, *, written: bool) -> Path:
     """Where the run is kept, by default a folder of its own; raises InputError where there is one already."""
     folder = out or REPORTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scenario.removeprefix('_')}"
+    if written and folder.is_symlink() and not folder.exists():
+        raise InputError(
+            f"{folder} is a link to {folder.readlink()}, which is not there",
+            "make that folder, or choose another --out folder",
+        )
     if written and (folder / _RUN).exists():
         raise InputError(f"{folder} already holds a run", "choose another --out folder")
     return folder
@@ -36,10 +43,12 @@ def check_places(places: Mapping[str, str | Path | None], out: Path | None) -> N
 def check_not_read(read: Iterable[str | Path | None], places: Mapping[str, str | Path | None]) -> None:
     """Raise OutputError for a place, by its option, that is a file which is read: it would be lost.
 
-    What is read may be a run's folder. None and ``-`` are no files.
+    What is read may be the folder of a run or of a profile, and a run may have its number of nodes behind
+    it (``reports/x@4``). None and ``-`` are no files.
     """
-    files = [Path(one) for one in read if one is not None and str(one) != "-"]
-    files = [one / _RUN if one.is_dir() else one for one in files]
+    names = [str(one) for one in read if one is not None and str(one) != "-"]
+    found = [Path(one) if Path(one).exists() else Path(one.rpartition("@")[0] or one) for one in names]
+    files = [file for one in found for file in ((one / _RUN, one / _PROFILE) if one.is_dir() else (one,))]
     for option, place in places.items():
         if place is None or str(place) == "-" or not Path(place).is_file():
             continue

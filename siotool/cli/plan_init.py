@@ -75,7 +75,10 @@ def init(
     unknown = [key for key in given if key not in {field.key for field in fields.FIELDS}]
     if unknown:
         raise planfile.unknown(unknown[0], [field.key for field in fields.FIELDS], "--set")
-    output.write(text, file)
+    try:
+        output.write(text, file)
+    except OutputError as error:
+        raise OutputError(error.message, "name a file in a folder that is there, or - for stdout") from error
     if file != "-":
         say(f"wrote {file}; next: siotool plan {file}")
 

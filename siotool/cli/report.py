@@ -138,7 +138,8 @@ def report(
         )
 
     paths = [_STDIN if name == "-" else Path(name) for name in names] or [newest(REPORTS)]
-    check_not_read([*paths, *(baseline or []), plan, profile], {"-o": output, "--comment": comment})
+    past = compared_with.history if compared_with is not None else None
+    check_not_read([*paths, *(baseline or []), plan, profile, past], {"-o": output, "--comment": comment})
     chart_folder.prepare(charts)
     code = conclude(
         paths,

@@ -51,7 +51,7 @@ of one fault, from 1 on; ``before`` and ``after`` what is before and after all o
 import difflib
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -129,6 +129,17 @@ def parse(text: str) -> Gate:
         unit=unit,
         scope=scope,
     )
+
+
+def recorded(texts: Iterable[str]) -> tuple[list[Gate], list[str]]:
+    """Read the gates that runs were started with; say which of them this version knows no more."""
+    gates, said = [], []
+    for text in dict.fromkeys(texts):
+        try:
+            gates.append(parse(text))
+        except GateError as error:
+            said.append(f"a gate of the run is not judged: {error.message}; {error.hint}")
+    return gates, said
 
 
 def scoped(gate: Gate, *, fault: str) -> Gate:

@@ -15,6 +15,7 @@ A file with such classes runs under ``siotool loadtest --scenario FILE.py`` and 
 
 import sys
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 from time import monotonic
 from typing import Any
 
@@ -209,8 +210,10 @@ class SocketIOUser(ConnectedUser):
         """Call ``handler`` with an event's arguments (``*``: of any event), in a greenlet of its own.
 
         From now on, also while not connected. What it raises is counted. What it returns answers a
-        server that asked for it: a tuple holds several arguments, None is an empty answer.
+        server that asked for it: a tuple holds several arguments, None is an empty answer. Raises
+        ScenarioError for an ``async def``.
         """
+        _refuse_async(handler)
 
         def run(arguments: list[Any], reply: Reply | None) -> None:
             try:
@@ -235,8 +238,9 @@ class SocketIOUser(ConnectedUser):
 
         For what is to be known of each of many events, such as an offset; ``on`` costs a greenlet for each.
         From now on, also while not connected. What it raises is counted. An event that waits for an
-        acknowledgement gets an empty one.
+        acknowledgement gets an empty one. Raises ScenarioError for an ``async def``.
         """
+        _refuse_async(function)
 
         def heard(arguments: list[Any], reply: Reply | None) -> None:
             try:
@@ -309,6 +313,13 @@ class SocketIOUser(ConnectedUser):
         self._connected()
         self._lasting.wait_lost()
         self._connected()
+
+
+def _refuse_async(handler: Callable[..., object]) -> None:
+    """What an ``async def`` returns is never awaited here: nothing of it would run."""
+    if iscoroutinefunction(handler):
+        name = getattr(handler, "__qualname__", repr(handler))
+        raise ScenarioError(f"the handler {name} is an async def", "write it with def: users run in gevent")
 
 
 def _as_arguments(answer: Any) -> tuple[Any, ...]:

@@ -30,6 +30,7 @@ from aiohttp import web
 from siotool.errors import InputError, SiotoolError
 from siotool.target import chat
 from siotool.target.redis_join import CountingRedisManager
+from siotool.target.ticks import check_ticks
 
 #: How often, in seconds, it is checked that the parent still runs.
 PARENT_CHECK_S = 0.5
@@ -79,10 +80,7 @@ def check(options: Options) -> None:
         raise InputError(f"the target has no adapter {options.adapter}", "use none or redis")
     if options.adapter != "none" and not options.backend:
         raise InputError(f"{_BACKEND} names no backend for adapter {options.adapter}", "give its URL")
-    if not 0 <= options.tick_rate <= 10_000:
-        raise InputError(
-            f"tick rate {options.tick_rate:g} is out of range", "use 0 (none) to 10000 per second"
-        )
+    check_ticks(options.tick_rate)
     for name in ("ping_interval_s", "ping_timeout_s", "connect_timeout_s"):
         seconds = getattr(options, name)
         if not 0.01 <= seconds <= 86_400:

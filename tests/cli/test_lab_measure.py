@@ -205,11 +205,11 @@ def test_ctrl_c_keeps_a_profile_of_the_fleets_that_were_measured(siotool, interr
     ("number", "arguments", "words"),
     [
         pytest.param(0, [], "0 of 8 loads came to their end: there is nothing to keep", id="the first"),
-        pytest.param(1, [], "1 of 8 loads came to their end, too few for a profile (8 phases are", id="few"),
+        pytest.param(1, [], "1 of 8 loads came to their end, and no profile of them: 8 phases are", id="few"),
         pytest.param(
             1,
             ["--nodes", "2,3,4", "--check", "1"],
-            "too few for a profile (no fleet is left",
+            "and no profile of them: no fleet is left",
             id="checked only",
         ),
     ],
@@ -221,6 +221,7 @@ def test_ctrl_c_before_there_is_enough_for_a_profile_says_so(
     done = siotool("lab", "measure", "--adapter", "redis", *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (130, ""), done.stderr
     assert words in done.stderr
+    assert ("measure" in done.stderr and "their runs are in reports/" in done.stderr) == (number > 0)
     assert list(tmp_path.rglob("profile.json")) == []
 
 
@@ -358,6 +359,22 @@ def test_a_plan_says_what_was_not_measured_well_enough(siotool, folder, redis):
     assert "topology.backend_rate" not in {row["key"] for row in plan["figures"]}
     sure = siotool("plan", "plan.toml", "--from", "redis", "--draws=500", "--format=json", cwd=folder)
     assert not [one for one in json.loads(sure.stdout)["evidence"]["remarks"] if "--rounds" in one]
+
+
+def test_a_message_that_is_free_but_for_its_bytes_was_measured(siotool, folder, redis):
+    """Trap: by `receive` alone the plan said that nothing was measured, and counted with it."""
+    known = json.loads(redis)
+    row = known["server"]["names"].index("receive")
+    known["server"]["replicates"][row] = [0.0] * len(known["server"]["replicates"][row])
+    for cost in known["server"]["costs"]:
+        if cost["name"] == "receive":
+            cost["low"] = cost["high"] = cost["value"] = 0.0
+    (folder / "bytes.json").write_text(json.dumps(known), encoding="utf-8")
+    done = siotool("plan", "plan.toml", "--from", "bytes.json", "--draws=500", "--format=json", cwd=folder)
+    plan = json.loads(done.stdout)
+    assert "may be 0" not in " ".join(plan["evidence"]["remarks"])
+    (taken,) = (row for row in plan["figures"] if row["key"] == "server.adapter_cost")
+    assert taken["provenance"]["kind"] == "measured"
 
 
 def test_a_plan_with_another_adapter_is_refused(siotool, folder):

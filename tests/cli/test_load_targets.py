@@ -45,6 +45,7 @@ def test_targets_are_read(typed, urls, weights, query):
         pytest.param([f"{A}@heavy", B], "has credentials in it", id="no number at all"),
         pytest.param(["http://bob:hunter2@a.example", B], "has credentials in it", id="credentials"),
         pytest.param([f"{A}/?b=c", B], "has a query, and is not the only target", id="a query of one of two"),
+        pytest.param([f"{A}#frag"], "has a fragment", id="a fragment, which is never sent"),
         pytest.param([A, "b.example"], "did you mean http://b.example?", id="no scheme"),
     ],
 )
@@ -76,3 +77,19 @@ def test_every_public_target_is_asked_for(siotool, tmp_path):
     done = siotool("loadtest", "http://127.0.0.1:1", "http://192.0.2.1", "http://192.0.2.2", cwd=tmp_path)
     assert done.returncode == 2
     assert "192.0.2.1, 192.0.2.2 are on the public internet" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "rate", "said"),
+    [
+        pytest.param("http://127.0.0.1:1", "5", "http://127.0.0.1:1 send nothing", id="of somebody else"),
+        pytest.param("demo", "nan", "tick rate nan is out of range", id="no number"),
+        pytest.param("demo", "10001", "tick rate 10001 is out of range", id="too many"),
+    ],
+)
+def test_a_tick_rate_that_no_server_takes_is_refused(siotool, tmp_path, target, rate, said):
+    """Trap: somebody else's server never heard of it; the embedded one ended, as if it were unreachable."""
+    arguments = ("--tick-rate", rate, "--users", "1", "--run-time", "1s")
+    done = siotool("loadtest", target, *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr

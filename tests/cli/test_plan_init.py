@@ -39,6 +39,14 @@ def test_a_dash_is_stdout(siotool, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_folder_that_is_not_there_is_said_with_what_to_do(siotool, tmp_path):
+    """Trap: it advised -o, which plan init does not have."""
+    done = siotool("plan", "init", "nowhere/my.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "name a file in a folder that is there, or - for stdout" in done.stderr
+    assert "-o" not in done.stderr
+
+
 def test_nothing_is_overwritten(siotool, tmp_path):
     (tmp_path / "plan.toml").write_text("mine")
     done = siotool("plan", "init", cwd=tmp_path)

@@ -126,6 +126,23 @@ def test_the_gates_of_the_run_are_judged_again_unless_others_are_given(siotool, 
     assert siotool("report", folder, "--fail-if", "p99:ack:echo > 1s").returncode == 0
 
 
+def test_a_gate_of_the_run_that_is_refused_today_is_left_out_with_a_remark(siotool, run, tmp_path):
+    """Trap: runs made with a gate on failed phases could not be reported or kept any more (exit 2)."""
+    folder, old = run("echo"), "errors:phase:tcp > 1%"
+    header, rest = (folder / "run.jsonl").read_text().split("\n", 1)
+    header = json.dumps(json.loads(header) | {"gates": [old, "p99:ack:echo > 1ms"]})
+    (folder / "run.jsonl").write_text(f"{header}\n{rest}")
+    done = siotool("report", folder, "--format", "json")
+    assert done.returncode == 4
+    report = json.loads(done.stdout)
+    assert [one["expr"] for one in report["gates"] if not one["default"]] == ["p99:ack:echo > 1ms"]
+    (said,) = (one for one in report["remarks"] if old in one)
+    assert said.startswith("a gate of the run is not judged: ")
+    kept = siotool("history", "add", folder, "--file", tmp_path / "past.sqlite")
+    assert (kept.returncode, "failed" in kept.stderr) == (0, True)
+    assert siotool("report", folder, "--fail-if", old).returncode == 2
+
+
 def test_verdicts_and_doubts_are_said_on_stderr_and_quiet_silences_them(siotool, run):
     folder = run("cut")
     arguments = ("report", folder, "--format", "md", "--fail-if", "p99:ack:echo > 1ms")
@@ -251,6 +268,30 @@ def test_a_file_that_is_read_is_not_replaced_by_its_report(siotool, run, tmp_pat
     (tmp_path / "plan.toml").write_text("[workload]\n")
     done = siotool("plan", tmp_path / "plan.toml", "--format", "json", "-o", tmp_path / "plan.toml")
     assert "plan.toml: this file is read, and would be lost" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param("report RUN --history past.sqlite --format json -o past.sqlite", id="its history"),
+        pytest.param("history --file past.sqlite --format json -o past.sqlite", id="a history shown"),
+        pytest.param("plan diff a.toml b.toml --format json -o a.toml", id="two plans"),
+        pytest.param("plan storm a.toml --format json -o a.toml", id="a storm's plan"),
+    ],
+)
+def test_a_history_and_plans_are_not_replaced_either(siotool, run, tmp_path, monkeypatch, command):
+    """Trap: a document was written over the history, and over the plans of the other commands."""
+    monkeypatch.chdir(tmp_path)
+    measured = run("echo")
+    assert siotool("history", "add", measured, "--file", "past.sqlite").returncode == 0
+    for name in ("a.toml", "b.toml"):
+        (tmp_path / name).write_text("[workload]\nconnections = 100\n")
+    place = tmp_path / command.rpartition(" ")[2]
+    before = place.read_bytes()
+    done = siotool(*(measured if word == "RUN" else word for word in command.split()))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"-o {place.name}: this file is read, and would be lost" in done.stderr
+    assert place.read_bytes() == before
 
 
 def test_runs_of_different_targets_are_not_pooled(siotool, run):

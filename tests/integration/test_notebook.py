@@ -1,5 +1,7 @@
 """The example notebook runs from top to bottom on the example run, and is committed without its outputs."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -18,6 +20,18 @@ def test_no_outputs_are_committed(notebook):
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert code
     assert [(cell.outputs, cell.execution_count) for cell in code] == [([], None)] * len(code)
+
+
+def test_what_siotool_does_not_install_is_said(notebook):
+    """Trap: the notebook said that siotool installs Altair, and its last cell failed without it."""
+    project = tomllib.loads((NOTEBOOK.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    own = {re.split(r"[^\w-]", one)[0].lower() for one in project["dependencies"]} | {"siotool"}
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    others = set(re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE)) - own
+    said = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    tables = (NOTEBOOK.parent / "tables.md").read_text(encoding="utf-8")
+    assert {one for text in (said, tables) for one in others if f"pip install {one}" not in text} == set()
+    assert others
 
 
 @pytest.mark.slow

@@ -7,10 +7,19 @@ import msgspec
 import pytest
 
 from siotool.plan.adapters.laws import ADAPTERS
+from siotool.plan.evidence.adapter_profile import ScalingFigures
 from siotool.plan.evidence.adapter_scaling import disagreement, law_times, scaling_beside
 from siotool.plan.model import Scaling
 from tests.unit.fleets_of_adapters import fleet_of
 from tests.unit.test_adapter_costs import NODES, measured
+
+
+class PlannedWorld(dict):
+    """Figures by key, and what the plan asks of its fleet."""
+
+    def __init__(self, figures, demand):
+        super().__init__(figures)
+        self.demand = demand
 
 
 def test_the_scalability_law_of_fleets_that_hear_everything_has_contention():
@@ -38,8 +47,9 @@ def test_what_is_compared_is_what_was_measured_and_what_is_certain():
     known = profile.scaling
     unsure = msgspec.structs.replace(known, alpha_low=0.0, beta_low=0.0)
 
-    def beside(needed, scaling=known):
-        evaluation = SimpleNamespace(needed=needed, world={"server.processes": 2.0})
+    def beside(needed, scaling=known, streams=("chat",)):
+        world = PlannedWorld({"server.processes": 2.0}, demand=SimpleNamespace(streams=streams))
+        evaluation = SimpleNamespace(needed=needed, world=world)
         return scaling_beside(msgspec.structs.replace(profile, scaling=scaling), evaluation)
 
     two = beside(1.0)
@@ -47,7 +57,20 @@ def test_what_is_compared_is_what_was_measured_and_what_is_certain():
     for many in (10.0, math.inf):
         assert beside(many).processes == 4
         assert "More than 4 servers were not measured" in beside(many).sentence
-    for nothing, words in ((beside(0.0), "no second process"), (beside(2.0, unsure), "may be neither")):
+    old = msgspec.convert(
+        {
+            key: one
+            for key, one in msgspec.to_builtins(known).items()
+            if key not in ("trusted_nodes", "costs_times")
+        },
+        ScalingFigures,
+    )
+    for nothing, words in (
+        (beside(0.0), "no second process"),
+        (beside(2.0, unsure), "may be neither"),
+        (beside(2.0, streams=()), "no messages that the adapter carries"),
+        (beside(2.0, old), "older than the check"),
+    ):
         assert (nothing.processes, nothing.law_times, nothing.costs_times) == (None, None, None)
         assert words in nothing.sentence
         assert disagreement(profile, nothing) == []
@@ -64,3 +87,14 @@ def test_law_and_costs_differ_by_more_than_15_percent(by_law, words):
     assert words in said
     assert bool(said) == bool(words)
     assert ("too few" in said, "too many" in said) == (words == "20 % less", words == "20 % more")
+
+
+@pytest.mark.parametrize(
+    ("adapter", "options"),
+    [("redis", "--adapter redis"), ("python-redis", "--runtime python --adapter redis")],
+)
+def test_what_to_measure_is_a_command_that_is_taken(adapter, options):
+    """Trap: --adapter python-redis, which there is none of, was printed and refused."""
+    scaling = Scaling(0.1, 0.0, 1.0, 4.0, "", processes=3, law_times=1.6, costs_times=2.0)
+    (said,) = disagreement(measured(adapter), scaling)
+    assert said.endswith(f"siotool lab measure {options} --check N")

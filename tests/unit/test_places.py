@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from siotool.cli.output import write
-from siotool.cli.places import check_places
-from siotool.errors import OutputError
+from siotool.cli.places import check_not_read, check_places, run_folder
+from siotool.errors import InputError, OutputError
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +65,38 @@ def test_a_file_that_may_not_be_written_is_replaced_but_not_appended_to() -> Non
     check_places({"-o": "old.xml"}, None)
     with pytest.raises(OutputError, match="may not be written"):
         check_places({"--summary": "old.xml"}, None)
+
+
+@pytest.mark.parametrize("read", ["folder", "folder@4", "folder/run.jsonl"])
+@pytest.mark.parametrize("place", ["folder/run.jsonl", "folder/profile.json", "folder/report.json"])
+def test_what_is_read_of_a_folder_is_no_place(read: str, place: str) -> None:
+    """Trap: only run.jsonl was compared, and RUN@4 was no path, so that both were written over."""
+    Path("folder").mkdir()
+    for name in ("run.jsonl", "profile.json", "report.json", "../profile.json"):
+        (Path("folder") / name).touch()
+    if place == "folder/report.json" or (read.endswith("jsonl") and place != read):
+        check_not_read([read], {"-o": place})
+    else:
+        with pytest.raises(OutputError, match="is read, and would be lost"):
+            check_not_read([read], {"-o": place})
+    check_not_read([read, "none"], {"-o": "profile.json"})
+
+
+def test_the_history_of_a_load_is_no_place() -> None:
+    """Trap: the report of a load was written over the history that it is compared with and added to."""
+    from siotool.cli.beside_load import beside_load
+
+    Path("past.sqlite").touch()
+    with pytest.raises(OutputError, match=r"-o past\.sqlite: this file is read, and would be lost"):
+        beside_load(
+            None, [], Path("past.sqlite"), None, {"-o": "past.sqlite"}, None, same_target=False, kept=True
+        )
+
+
+def test_a_link_to_a_folder_that_is_not_there_is_called_one() -> None:
+    """Trap: it was refused as a folder that already holds a run."""
+    Path("out").symlink_to("gone")
+    with pytest.raises(InputError, match="out is a link to gone, which is not there"):
+        run_folder(Path("out"), "chat", written=True)
+    Path("gone").mkdir()
+    assert run_folder(Path("out"), "chat", written=True) == Path("out")

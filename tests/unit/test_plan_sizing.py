@@ -74,6 +74,7 @@ def test_no_demand_needs_no_server():
     ("change", "words"),
     [
         pytest.param({}, "28 servers would run at 71.4 % of capacity", id="the formula's count is too small"),
+        pytest.param({"connections": 35_500}, "the formula's 1 server would run at", id="one server"),
         pytest.param({"downtime_s": 0.0}, "downtime is 0", id="nothing set aside for downtime"),
         pytest.param({"utilization": 1.0}, "nothing is left for a peak", id="no headroom"),
         pytest.param(

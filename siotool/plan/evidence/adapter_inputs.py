@@ -10,7 +10,7 @@ from numpy.random import PCG64, Generator
 
 from siotool.errors import InputError
 from siotool.plan.evidence.adapter_fit import LOW
-from siotool.plan.evidence.adapter_profile import TURNS, AdapterProfile, SideCosts
+from siotool.plan.evidence.adapter_profile import TURNS, AdapterProfile, SideCosts, asked_of_lab
 from siotool.plan.evidence.calibrated import CPU_BETWEEN_STARTS
 from siotool.plan.evidence.resample import run_factor
 from siotool.plan.inputs.figure import Figure, Inputs
@@ -84,11 +84,9 @@ def _check_adapter(profile: AdapterProfile, planned: Inputs) -> None:
     given = planned.figures.get("topology.adapter")
     if given is None or given.provenance.kind == "default" or given.value == profile.adapter:
         return
-    own = str(given.value).removeprefix("python-")
-    words = f"--adapter {own}" if own == given.value else f"--runtime python --adapter {own}"
     raise InputError(
         f"topology.adapter is {given.value}, and the profile {profile.run} is of {profile.adapter}",
-        f"measure it: siotool lab measure {words}",
+        f"measure it: siotool lab measure {asked_of_lab(str(given.value))}",
     )
 
 

@@ -14,6 +14,12 @@ from siotool.plan.evidence.calibrated import CostFigure, MachineFigures
 TURNS = ("turn", "turn_for_others")
 
 
+def asked_of_lab(adapter: str) -> str:
+    """The options by which ``siotool lab measure`` measures what a plan calls so."""
+    own = adapter.removeprefix("python-")
+    return f"--adapter {own}" if own == adapter else f"--runtime python --adapter {own}"
+
+
 class SideCosts(msgspec.Struct, frozen=True):
     """The costs of a server, or of the backend; ``replicates`` has one row for each of ``names``.
 
@@ -65,7 +71,7 @@ class ScalingFigures(msgspec.Struct, frozen=True, kw_only=True):
 
     ``trusted_nodes`` is the most to predict for, None where the peak was passed; ``why`` says so.
     ``costs_times`` is, for 1 server, 2 and so on up to the most measured, how many times the work of one they
-    do by the costs.
+    do by the costs; empty in a profile that is older than this.
     """
 
     alpha: float
@@ -76,9 +82,9 @@ class ScalingFigures(msgspec.Struct, frozen=True, kw_only=True):
     beta_high: float
     gamma: float
     peak_nodes: float | None
-    trusted_nodes: float | None
+    trusted_nodes: float | None = None
     why: str
-    costs_times: list[float]
+    costs_times: list[float] = []
 
 
 class MeasuredPhase(msgspec.Struct, frozen=True, kw_only=True):

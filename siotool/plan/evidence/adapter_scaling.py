@@ -18,7 +18,7 @@ import msgspec
 from siotool.plan.adapters.laws import Adapter
 from siotool.plan.evaluation.evaluate import Evaluation
 from siotool.plan.evidence.adapter_fit import FLOOR_CORES, AdapterFit
-from siotool.plan.evidence.adapter_profile import AdapterProfile, ScalingFigures
+from siotool.plan.evidence.adapter_profile import AdapterProfile, ScalingFigures, asked_of_lab
 from siotool.plan.evidence.fleet_phases import FleetPhase, expected_work, fleet_words
 from siotool.plan.evidence.usl import Law, fit_usl, throughput
 from siotool.plan.model import Scaling
@@ -95,7 +95,8 @@ def scaling_beside(profile: AdapterProfile, evaluation: Evaluation[float]) -> Sc
         return None
     planned = evaluation.needed * evaluation.world["server.processes"]
     compared = int(min(planned, len(known.costs_times)))
-    compares = compared > 1 and is_certain(known)
+    messages = bool(evaluation.world.demand.streams)
+    compares = compared > 1 and is_certain(known) and messages
     by_law, by_costs = (
         (law_times(known, compared), known.costs_times[compared - 1]) if compares else (None, None)
     )
@@ -108,6 +109,10 @@ def scaling_beside(profile: AdapterProfile, evaluation: Evaluation[float]) -> Sc
         )
         if planned > compared:
             said += f". More than {format_count(compared)} servers were not measured"
+    elif not known.costs_times:
+        said = "it is not used: the profile is older than the check, and has no fleets by its costs"
+    elif not messages:
+        said = "it is not used, as this plan has no messages that the adapter carries"
     elif not is_certain(known):
         said = "by their intervals there may be neither, so it is no check; this plan counts with the costs"
     else:
@@ -141,6 +146,6 @@ def disagreement(profile: AdapterProfile, scaling: Scaling | None) -> list[str]:
         f"{fleet_words(scaling.processes)} with {profile.adapter} did {format_share(abs(off))} "
         f"{'less' if less else 'more'} by the scalability law that was measured ({scaling.law_times:.2f} "
         f"times the work of one) than by the costs of this plan ({scaling.costs_times:.2f}): it may have "
-        f"too {'few' if less else 'many'} servers; measure a fleet apart: siotool lab measure --adapter "
-        f"{profile.adapter} --check N"
+        f"too {'few' if less else 'many'} servers; measure a fleet apart: siotool lab measure "
+        f"{asked_of_lab(profile.adapter)} --check N"
     ]

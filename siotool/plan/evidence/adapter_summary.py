@@ -13,11 +13,12 @@ from siotool.plan.evidence.profile import extrapolated
 from siotool.plan.evidence.resample import lag1
 from siotool.plan.evidence.summary import load_per_server
 from siotool.plan.inputs.figure import Inputs
+from siotool.plan.inputs.ranges import Replicates
 from siotool.plan.model import Evidence, MeasuredCost
 from siotool.units import format_duration, format_share
 
-#: The costs that nothing else measures, and how to measure them better.
-_OF_THE_ADAPTER = ("receive", "publish")
+#: The costs that nothing else measures, with their bytes by a plan's keys, and how to measure them better.
+_OF_THE_ADAPTER = {"receive": "server.adapter_cost", "publish": "server.publish_cost"}
 _MORE = "more --nodes or --rounds"
 
 
@@ -99,10 +100,10 @@ def said_of_adapter(profile: AdapterProfile, given: Inputs) -> list[str]:
     """Doubts, remarks, what was not measured well enough, and where the law was not what was counted."""
     said = [*profile.doubts, *profile.remarks]
     said += [
-        f"server {one.name} may be 0: at most {format_duration(one.high)}; what is believed without a "
+        f"server {name} may be 0: at most {format_duration(cost.high)}; what is believed without a "
         f"measurement stays where it is narrower ({_MORE})"
-        for one in profile.server.costs
-        if one.separable and one.name in _OF_THE_ADAPTER and one.low <= 0
+        for name, key in _OF_THE_ADAPTER.items()
+        if key in given and isinstance(cost := given.figures[key].value, Replicates) and cost.low <= 0
     ]
     if profile.backend is not None and profile.receivers and "topology.backend_rate" not in given:
         said.append(f"a message may cost the backend nothing: what fills it was not measured ({_MORE})")

@@ -192,9 +192,10 @@ def _warnings(figures: Figures, by_formula: int, evaluation: Evaluation[float]) 
     needed = whole_servers(figures.demand_bytes_per_s / figures.usable_bytes_per_s)
     if 0 < by_formula < needed:
         share = figures.demand_bytes_per_s / by_formula / figures.capacity_bytes_per_s
+        servers, them = ("1 server", "it") if by_formula == 1 else (f"{by_formula:,} servers", "all of them")
         warnings.append(
-            f"the formula's {by_formula:,} servers would run at {format_share(share)} of capacity with all "
-            f"of them in service, above the {format_share(figures.utilization)} asked for"
+            f"the formula's {servers} would run at {format_share(share)} of capacity with {them} "
+            f"in service, above the {format_share(figures.utilization)} asked for"
         )
     if figures.downtime_s == 0 and evaluation.for_load and evaluation.fleet == evaluation.for_load:
         warnings.append("downtime is 0: no server is set aside for one that is out of service")
