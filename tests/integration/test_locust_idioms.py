@@ -441,19 +441,28 @@ class Inside(TaskSet):
         self.interrupt()
 
 
+class Around(TaskSet):
+    tasks = [Inside]
+
+
 class Goes(SocketIOUser):
     rate: float = knob(5.0, "turns per second")
     tasks = [Inside]
+
+
+class GoesDeeper(Goes):
+    tasks = [Around]
 """
 
 
 def test_a_task_set_that_is_left_takes_one_turn(loadtest: Callable[..., Any], tmp_path: Path) -> None:
     """The next one began at once: 75 calls a second at a rate of 5, of which the schedule knew one."""
     (tmp_path / "leaves.py").write_text(LEAVES)
-    done = loadtest("demo", "--scenario", tmp_path / "leaves.py", "--users", 1, "--run-time", "3s")
-    counted = done.counted("Goes")
-    assert done.operation("ack", "echo")["count"] == counted.issued == counted.achieved
-    assert 1 < counted.issued <= counted.offered
+    done = loadtest("demo", "--scenario", tmp_path / "leaves.py", "--users", 2, "--run-time", "3s")
+    both = done.counted("Goes"), done.counted("GoesDeeper")
+    issued, achieved = (sum(getattr(counted, name) for counted in both) for name in ("issued", "achieved"))
+    assert done.operation("ack", "echo")["count"] == issued == achieved
+    assert all(1 < counted.issued <= counted.offered for counted in both)
 
 
 THINKING = """
