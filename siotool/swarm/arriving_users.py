@@ -26,6 +26,7 @@ from siotool.swarm.config import WorkerConfig
 from siotool.swarm.generator import Generator
 from siotool.swarm.pacing import GOLDEN
 from siotool.swarm.program import arrival_moments
+from siotool.swarm.scenario_code import ENDINGS
 
 
 class ArrivingUsers:
@@ -137,7 +138,9 @@ class ArrivingUsers:
             chosen = classes[bisect_right(weights, number * GOLDEN % 1.0 * weights[-1])]
             try:
                 user = chosen(self._runner.environment)
-            except Exception as error:  # the scenario's own code
+            except ENDINGS:
+                raise
+            except BaseException as error:  # the scenario's own code
                 self._generator.results.exception(error)
                 continue
             self._visits.arrived += 1

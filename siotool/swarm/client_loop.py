@@ -35,6 +35,7 @@ from siotool.swarm.nodes import Nodes
 from siotool.swarm.publish_call import PublishCall
 from siotool.swarm.redaction import Redaction
 from siotool.swarm.run_clock import RunClock
+from siotool.swarm.scenario_code import ENDINGS
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.switchboard import Switchboard
 from siotool.swarm.user_counts import UserCounts
@@ -292,7 +293,9 @@ class ClientLoop:
             stamp = self.tracker.publish(publisher, event, now, due, metrics.present, discount, user.node)
         try:
             body = self.pool.parser.encode((event, *compose(stamp)))
-        except Exception as error:  # the scenario's own code
+        except ENDINGS:
+            raise
+        except BaseException as error:  # the scenario's own code
             self.tracker.withdraw(user if audience else None)
             user.counts.failed += 1
             self.to_hub(raised, error)

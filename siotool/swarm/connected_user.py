@@ -20,6 +20,7 @@ from siotool.swarm.own_identity import Namespaces, Pairings, identity_of, main_n
 from siotool.swarm.pacing import start_at
 from siotool.swarm.reconnection_rules import rule_of
 from siotool.swarm.redaction import UserSecrets
+from siotool.swarm.scenario_code import ENDINGS
 from siotool.swarm.scheduled_user import ScheduledUser
 from siotool.swarm.tasks import Tasks
 from siotool.swarm.user_observer import UserConnection
@@ -157,9 +158,9 @@ class ConnectedUser(ScheduledUser):
         except Exception as error:
             if error is not self.reported_error:  # raised while it stopped, which Locust does not report
                 self._report_error(error)
+        except ENDINGS:
+            raise
         except BaseException as error:  # as gevent.Timeout, of which Locust lets its user die
-            if isinstance(error, gevent.GreenletExit | KeyboardInterrupt | SystemExit):
-                raise
             self._report_error(error)
         finally:
             self._leave()
@@ -271,13 +272,18 @@ class ConnectedUser(ScheduledUser):
     def _asked_identity(self) -> Identity:
         """What it shows now. What its code raises is reported; then ClientFailure is raised, to try again.
 
-        StopUser ends the user.
+        StopUser ends the user. So does, at its first connect, what is no Exception: a gevent.Timeout may be
+        that of an ``on_start`` around it.
         """
         try:
             found = self.ask_identity()
         except StopUser:
             raise
-        except (Exception, LostAgain) as raised:
+        except ENDINGS:
+            raise
+        except BaseException as raised:
+            if gevent.getcurrent() is self._greenlet and not isinstance(raised, Exception | LostAgain):
+                raise
             error = (
                 ScenarioError("the login of a user sends something, while there is no connection")
                 if isinstance(raised, LostAgain)

@@ -17,6 +17,7 @@ from locust.stats import RequestStats
 
 from siotool.errors import ScenarioError
 from siotool.swarm.connected_user import ConnectedUser
+from siotool.swarm.scenario_code import ENDINGS
 
 
 class _Users(Group):  # type: ignore[misc]  # gevent has no types
@@ -44,7 +45,7 @@ class _Users(Group):  # type: ignore[misc]  # gevent has no types
 class WorkerRunner(locust.runners.WorkerRunner):
     """Locust's, but for how it counts and starts users. Hooks of scenarios ask for its name."""
 
-    def __init__(self, *arguments: Any, raised: Callable[[Exception], None], **settings: Any) -> None:
+    def __init__(self, *arguments: Any, raised: Callable[[BaseException], None], **settings: Any) -> None:
         self._raised = raised
         super().__init__(*arguments, **settings)
         self.user_greenlets: Any = _Users()
@@ -71,7 +72,9 @@ class WorkerRunner(locust.runners.WorkerRunner):
             for _ in range(count):
                 try:
                     user = _made(self.user_classes_by_name[name], self.environment)
-                except Exception as error:  # the scenario's own code
+                except ENDINGS:
+                    raise
+                except BaseException as error:  # the scenario's own code
                     self._raised(error)
                     continue
                 user.start(self.user_greenlets)
@@ -89,7 +92,7 @@ def _made(user_class: type[User], environment: Environment) -> User:
 
 
 def counting_runner(
-    environment: Environment, host: str, port: int, raised: Callable[[Exception], None]
+    environment: Environment, host: str, port: int, raised: Callable[[BaseException], None]
 ) -> WorkerRunner:
     """Join a master, as ``Environment.create_worker_runner``; ``raised`` gets what making a user raises."""
     environment.stats = RequestStats(use_response_times_cache=False)

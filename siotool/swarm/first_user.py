@@ -15,6 +15,7 @@ from siotool.swarm.config import RunConfig
 from siotool.swarm.generator import Generator
 from siotool.swarm.redaction import Redaction
 from siotool.swarm.row_desk import RowDesk, RowPool
+from siotool.swarm.scenario_code import ENDINGS
 from siotool.swarm.scenario_file import Scenario, options
 from siotool.swarm.scenario_results import line_of_traceback
 from siotool.swarm.settings import EngineSettings
@@ -103,7 +104,9 @@ def _identity(config: RunConfig, scenario: Scenario) -> tuple[Identity, str]:
         return user.ask_identity(), ""
     except ScenarioError:
         raise
-    except Exception as error:
+    except ENDINGS:
+        raise
+    except BaseException as error:
         where = line_of_traceback(error.__traceback__)
         return base, (
             f"the first user's login was not checked before the run: {type(error).__name__} ({where})"

@@ -14,6 +14,7 @@ from gevent.hub import Waiter
 from siotool.client.failures import ClientFailure
 from siotool.errors import ScenarioError
 from siotool.protocol.reconnection import Reconnection, Tries, comes_back
+from siotool.swarm.scenario_code import ENDINGS
 from siotool.swarm.user_observer import UserConnection
 
 #: Why a user stays away that the target did not send away: its tries are used up, or it has none.
@@ -159,7 +160,12 @@ class LastingConnection:
     def _open_beside(self, reason: str) -> None:
         try:
             self._open_until(reason)
-        except self._holder._ending:
+        except (self._holder._ending, gevent.GreenletExit):
+            self._holder._stop_from_beside()  # for a user that has left, which ended this greenlet, nothing
+        except ENDINGS:
+            raise
+        except BaseException as error:  # nobody else would open it, and the user would wait for ever
+            self._holder._report_error(error)
             self._holder._stop_from_beside()
 
     def _open_until(self, reason: str) -> None:
@@ -197,7 +203,9 @@ class LastingConnection:
             self._holder._report_error(
                 ScenarioError("on_disconnected sends something, while there is no connection")
             )
-        except (Exception, gevent.Timeout) as error:  # the scenario's own code
+        except ENDINGS:
+            raise
+        except BaseException as error:  # the scenario's own code
             self._holder._report_error(error)
         return self._by_hand
 
@@ -231,7 +239,9 @@ class LastingConnection:
             pass
         except self._holder._ending:
             raise
-        except (Exception, gevent.Timeout) as error:  # the scenario's own code
+        except ENDINGS:
+            raise
+        except BaseException as error:  # the scenario's own code
             if first:
                 raise
             self._holder._report_error(error)

@@ -12,6 +12,7 @@ from typing import Any
 
 from siotool.swarm.audience import CHANGING_S, KNOWN_S
 from siotool.swarm.receiver import GIVE_UP_S, Receiver
+from siotool.swarm.scenario_code import ENDINGS
 from siotool.swarm.worker_report import PushCounts
 
 #: Reads an event's key from its arguments.
@@ -97,7 +98,9 @@ class Pushes:
             hash(key)
             if key is None:
                 raise LookupError(f"{event} came without the key that it is expected by")
-        except Exception as error:  # the scenario's own code, no key, or one such as a list
+        except ENDINGS:
+            raise
+        except BaseException as error:  # the scenario's own code, no key, or one such as a list
             raised(error)
             return None
         return Push(self, (event, key))

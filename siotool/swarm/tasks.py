@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-from locust import User
+from locust import TaskSet, User
 from locust.exception import RescheduleTask, RescheduleTaskImmediately, StopUser
 from locust.user.task import (
     LOCUST_STATE_RUNNING,
@@ -68,9 +68,31 @@ class Tasks(DefaultTaskSet):
         execute: Callable[[Any], None] = self.execute_task
         try:
             execute(task)
-        except RescheduleTaskImmediately as error:  # a task set was left: the next task has a turn of its own
-            raise RescheduleTask(*error.args) from error
+        except RescheduleTaskImmediately as error:  # a task set was left
+            raise _in_turn(error) from error
 
     def _choose(self) -> Any:
         choose: Callable[[], Any] = self.get_next_task
         return choose()
+
+
+def _in_turn(error: RescheduleTaskImmediately) -> RescheduleTask:
+    """In place of Locust's way to leave a task set: the next task has a turn of its own."""
+    return RescheduleTask(*error.args)
+
+
+_execute_as_locust: Callable[[TaskSet, Any], None] = TaskSet.execute_task
+
+
+def _execute_nested(self: TaskSet, task: Any) -> None:
+    """Locust's ``execute_task`` of a nested set; a set in it that is left takes a turn of the schedule."""
+    try:
+        _execute_as_locust(self, task)
+    except RescheduleTaskImmediately as error:
+        if isinstance(task, type) and isinstance(self.user._taskset_instance, Tasks):
+            raise _in_turn(error) from error
+        raise
+
+
+# Nested sets are classes of the scenario, and Locust makes them: nothing of ours is between two of them.
+TaskSet.execute_task = _execute_nested  # type: ignore[method-assign]

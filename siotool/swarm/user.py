@@ -29,6 +29,7 @@ from siotool.errors import ScenarioError
 from siotool.protocol.stamp import audience_number
 from siotool.swarm.connected_user import ConnectedUser
 from siotool.swarm.knobs import knob
+from siotool.swarm.scenario_code import ENDINGS
 from siotool.swarm.scenario_results import line_of_caller
 
 __all__ = ["SocketIOUser", "knob", "task"]
@@ -220,7 +221,7 @@ class SocketIOUser(ConnectedUser):
                 answer = handler(*arguments)
                 if reply is not None:
                     self._engine.reply(reply, _as_arguments(answer))
-            except (gevent.GreenletExit, KeyboardInterrupt, SystemExit):
+            except ENDINGS:
                 raise
             except BaseException as error:
                 if not (self._stopping and isinstance(error, self._ending)):  # its user has left meanwhile
@@ -245,7 +246,9 @@ class SocketIOUser(ConnectedUser):
         def heard(arguments: list[Any], reply: Reply | None) -> None:
             try:
                 function(*arguments)
-            except Exception as error:  # the scenario's own code
+            except ENDINGS:
+                raise
+            except BaseException as error:  # the scenario's own code
                 self._engine.loop.to_hub(self._report_error, error)
             if reply is not None:
                 reply(self._engine.loop.pool.parser.encode(()))

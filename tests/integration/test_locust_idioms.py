@@ -429,6 +429,46 @@ def test_what_is_no_exception_of_pythons_kind_fails_the_run_too(
     assert "Traceback" not in done.stderr
 
 
+LATE_LOGINS = """
+import gevent
+from siotool.swarm.user import SocketIOUser, task
+
+
+class Late(SocketIOUser):
+    rate = 10.0
+    logins = acts = 0
+
+    def auth(self):
+        Late.logins += 1
+        if Late.logins % 2:
+            with gevent.Timeout(0.01):
+                gevent.sleep(60)
+        return {}
+
+    @task
+    def act(self):
+        self.acts += 1
+        if self.acts == 1:
+            self.drop("reset")
+        self.call("echo", 1)
+"""
+
+
+def test_a_login_that_is_out_of_time_is_counted_and_the_user_comes_back(
+    loadtest: Callable[..., Any], tmp_path: Path
+) -> None:
+    """In the preflight it was a bug of siotool; after a loss the user waited for ever, and the run passed."""
+    (tmp_path / "late.py").write_text(LATE_LOGINS)
+    done = loadtest(
+        *("demo", "--scenario", tmp_path / "late.py", "--users", 2, "--run-time", "4s", "--processes", 1)
+    )
+    assert any("login was not checked before the run: Timeout" in said for said in done.report["remarks"])
+    assert told(done)["Timeout"]["count"] == 2, "the first of one user, the second of the other"
+    assert done.counted("Late").established == 2
+    assert done.operation("ack", "echo")["count"] > 1
+    assert "Traceback" not in done.stderr
+
+
 LEAVES = """
 from locust import TaskSet
 from siotool.swarm.user import SocketIOUser, knob, task
@@ -441,19 +481,28 @@ class Inside(TaskSet):
         self.interrupt()
 
 
+class Around(TaskSet):
+    tasks = [Inside]
+
+
 class Goes(SocketIOUser):
     rate: float = knob(5.0, "turns per second")
     tasks = [Inside]
+
+
+class GoesDeeper(Goes):
+    tasks = [Around]
 """
 
 
 def test_a_task_set_that_is_left_takes_one_turn(loadtest: Callable[..., Any], tmp_path: Path) -> None:
     """The next one began at once: 75 calls a second at a rate of 5, of which the schedule knew one."""
     (tmp_path / "leaves.py").write_text(LEAVES)
-    done = loadtest("demo", "--scenario", tmp_path / "leaves.py", "--users", 1, "--run-time", "3s")
-    counted = done.counted("Goes")
-    assert done.operation("ack", "echo")["count"] == counted.issued == counted.achieved
-    assert 1 < counted.issued <= counted.offered
+    done = loadtest("demo", "--scenario", tmp_path / "leaves.py", "--users", 2, "--run-time", "3s")
+    both = done.counted("Goes"), done.counted("GoesDeeper")
+    issued, achieved = (sum(getattr(counted, name) for counted in both) for name in ("issued", "achieved"))
+    assert done.operation("ack", "echo")["count"] == issued == achieved
+    assert all(1 < counted.issued <= counted.offered for counted in both)
 
 
 THINKING = """

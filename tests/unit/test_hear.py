@@ -21,7 +21,22 @@ def heard(function):
     user._handlers["/", "news"](["x"], None)
     return replies, raised
 
-print(json.dumps([heard(lambda text: None), heard(lambda text: 1 / 0)]))
+class Outcome(BaseException):
+    pass
+
+def end(error):
+    raise error
+
+def passes(error):
+    try:
+        heard(lambda text: end(error))
+    except type(error):
+        return True
+
+print(json.dumps([
+    heard(lambda text: None), heard(lambda text: 1 / 0), heard(lambda text: end(Outcome())),
+    passes(KeyboardInterrupt()),
+]))
 """
 
 
@@ -31,4 +46,9 @@ def test_an_event_that_waits_for_an_acknowledgement_gets_an_empty_one_also_where
     """A server that resends what is not acknowledged delivered everything twice."""
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [[[[]], []], [[[]], ["ZeroDivisionError"] * 2]]
+    assert json.loads(done.stdout) == [
+        [[[]], []],
+        [[[]], ["ZeroDivisionError"] * 2],
+        [[[]], ["Outcome"] * 2],
+        True,
+    ]

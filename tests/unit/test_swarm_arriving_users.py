@@ -10,6 +10,7 @@ from time import monotonic
 from types import SimpleNamespace
 
 import msgspec
+import gevent
 from locust import User
 
 from siotool.swarm.arrival_shares import ArrivalLanes, ExpectedArrivals
@@ -17,8 +18,13 @@ from siotool.swarm.arriving_users import ArrivingUsers
 from siotool.workload import Arrivals
 
 
-class Guest(User):
+class Outcome(BaseException):
     pass
+
+
+class Guest(User):
+    def __init__(self, environment):
+        raise Outcome
 
 
 class Resident(User):
@@ -26,6 +32,7 @@ class Resident(User):
 
 
 class Runner:
+    environment = None
     user_classes = [Guest, Resident]
     user_classes_by_name = {"Guest": Guest, "Resident": Resident}
 
@@ -43,6 +50,8 @@ def expected(since_s):
 
 visits = SimpleNamespace(offered=0, arrived=0, no_place=0)
 generator = SimpleNamespace(visits=visits, run_clock=SimpleNamespace(ours=lambda moment: moment), rows=None)
+raised = []
+generator.results = SimpleNamespace(exception=lambda error: raised.append(type(error).__name__))
 config = SimpleNamespace(workload=SimpleNamespace(seed=1), engine=SimpleNamespace(worker=0))
 runner = Runner()
 users = ArrivingUsers(runner, generator, config)
@@ -50,6 +59,10 @@ said = {"before": users.residents_of({"Guest": 5, "Resident": 2})}
 runner.hear(expected(5.0))
 users.begin()
 said["begun"] = users._greenlet is not None
+with gevent.Timeout(20):
+    while len(raised) < 3:
+        gevent.sleep(0.005)
+said["raised"] = raised[:3]
 runner.hear(None)
 said["offered"] = visits.offered
 users.begin()  # Locust has moved the others
@@ -68,6 +81,7 @@ def test_no_user_arrives_any_more_once_the_parent_says_so_until_it_says_otherwis
     assert not done.returncode, done.stderr
     said = json.loads(done.stdout)
     assert said["before"] == {"Guest": 5, "Resident": 2}
+    assert said["raised"] == ["Outcome"] * 3, "and the next ones arrive"
     assert (said["begun"], said["over"], said["again"]) == (True, True, True)
     assert 25 <= said["offered"] <= 80
     assert said["then"] == {"Resident": 2}

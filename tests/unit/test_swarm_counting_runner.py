@@ -59,7 +59,9 @@ class Page(User):
     def __init__(self, environment):
         super().__init__(environment)
         type(self).made += 1
-        if self.made % 2:
+        if self.made == 1:
+            raise gevent.Timeout(1, "no time for this user")
+        if self.made == 3:
             raise OSError("no file for this user")
 
     def run(self):
@@ -77,7 +79,7 @@ runner = SimpleNamespace(
 )
 started = counting_runner.WorkerRunner.spawn_users(runner, {"Page": 4, "Bare": 1})
 assert len(started) == 2 and users.count == {"Page": 2}, users.count
-assert raised == ["no file for this user"] * 2 + [
+assert raised == ["1 second: no time for this user", "no file for this user"] + [
     "Bare.__init__ must call super().__init__(environment)"
 ], raised
 assert counting_runner.WorkerRunner.other_users.fget(runner) == 2

@@ -193,6 +193,45 @@ def test_stop_user_in_a_hook_ends_the_user_and_other_errors_are_reported():
     assert life.until("stopped") == ["lost transport_close", "stopped"]
 
 
+class Outcome(BaseException):
+    """What a scenario may raise, as pytest does."""
+
+
+def ended_in(error):
+    def act():
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize("error", [Outcome("odd"), gevent.Timeout(1, "odd"), ValueError("odd")])
+def test_a_hook_that_raises_whatever_it_may_is_reported_and_the_user_comes_back(error):
+    """What is no Exception ended the greenlet that opens the connection: the user waited for ever."""
+    life = Life().begin()
+    life.until("opened")
+    life.hooks["lost transport_close"] = life.hooks["opened"] = ended_in(error)
+    life.lose("transport_close")
+    raised = f"raised {error}"
+    assert life.until(raised) == ["lost transport_close", raised, "again", "opened", raised]
+    assert life.lasting.current is not None
+
+
+def test_what_else_ends_the_opener_is_reported_and_ends_the_user():
+    life = Life("connect_error").begin()
+    life.until("away connect_error")
+    life.hooks["opened"] = ended_in(ValueError("odd"))
+    life.lasting.reopen()  # its first connect: its hook may not fail
+    assert life.until("stopped") == ["try", "opened", "raised odd", "stopped"]
+
+
+def test_a_hook_that_ends_its_greenlet_ends_the_user():
+    life = Life().begin()
+    life.until("opened")
+    life.hooks["lost transport_close"] = ended_in(gevent.GreenletExit())
+    life.lose("transport_close")
+    assert life.until("stopped") == ["lost transport_close", "stopped"]
+
+
 def test_news_of_a_connection_before_the_present_one_change_nothing():
     life = Life().begin()
     before = life.lasting.current
@@ -211,6 +250,7 @@ def test_a_user_that_left_does_not_come_back():
     life.lasting.end()
     gevent.sleep(0)
     tries = len(life.log)
+    assert "stopped" not in life.log
     gevent.sleep(0.02)
     assert len(life.log) == tries
 

@@ -24,7 +24,7 @@ from siotool.swarm.user_counts import UserCounts
 logging.disable()
 
 
-def life(*events, tasks=None):
+def life(*events, tasks=None, scheduled=True):
     """Run a user whose tasks raise the given events (None: nothing, a function: call it) one
     after another, and which then stops; what happened, "p" being a pause."""
     happened = []
@@ -39,7 +39,8 @@ def life(*events, tasks=None):
         _class_counts, _schedule = UserCounts("Member"), None
 
         def on_start(self):
-            self._taskset_instance = Tasks(self, pause)
+            if scheduled:
+                self._taskset_instance = Tasks(self, pause)
 
         def wait_time(self):
             happened.append("P")
@@ -91,6 +92,42 @@ def stop(user):
     raise StopUser
 
 
+def outer_of(*events):
+    """A set in a set, and both in a third. The inner one is left after each None."""
+    coming = list(events)
+
+    class Inner(TaskSet):
+        @task
+        def inner(self):
+            if not coming:
+                raise StopUser
+            deeper.append("i")
+            event = coming.pop(0)
+            if event is not None:
+                raise event
+            self.interrupt()
+
+    class Outer(TaskSet):
+        tasks = [Inner]
+
+        def wait_time(self):
+            deeper.append("w")
+            return 0
+
+    class Outermost(TaskSet):
+        tasks = [Outer]
+
+    deeper = []
+    return deeper, Outer, Outermost
+
+
+def life_in(*events, levels=2, scheduled=True):
+    """The same of a user whose inner set is left after each None; "w" being a wait of the set around it."""
+    deeper, *outer = outer_of(*events)
+    life(tasks=[outer[levels - 2]], scheduled=scheduled)
+    return " ".join(deeper)
+
+
 now = RescheduleTaskImmediately
 print(json.dumps({
     "plain": life(None, None, None),
@@ -104,6 +141,10 @@ print(json.dumps({
     "asked to stop": life(None, ask_to_stop),
     "nested": life(tasks=[Nested]),
     "visits": " ".join(visits),
+    "two deep": life_in(None, None),
+    "three deep": life_in(None, None, levels=3),
+    "at once, two deep": life_in(now, None),
+    "two deep, no schedule": life_in(None, None, scheduled=False),
 }))
 '''
 
@@ -132,6 +173,10 @@ def lives() -> dict[str, str]:
             "nested", "P stopped", id="unlike Locust, a task set that was left: the next one waits its turn"
         ),
         pytest.param("visits", "inner", id="has run"),
+        pytest.param("two deep", "i w i w", id="a set that was left within another: that one waits its turn"),
+        pytest.param("three deep", "i w i w", id="and within a third"),
+        pytest.param("at once, two deep", "i i w", id="a task of a set that asks for the next at once"),
+        pytest.param("two deep, no schedule", "i i", id="a user without a schedule: as under Locust"),
     ],
 )
 def test_tasks_follow_each_other_as_under_locust(lives: dict[str, str], life: str, expected: str) -> None:

@@ -272,6 +272,71 @@ def test_what_a_lost_connection_does_not_send_has_failed_unless_its_user_left(ur
     assert told(UNSENT, url) == [[2, 0], [2, 2], [0, 0], []]
 
 
+UNMADE = """
+class Outcome(BaseException):
+    pass
+
+def end(*_):
+    raise Outcome("odd")
+
+class Late(Talks):
+    logins = 0
+
+    def on_start(self):
+        super().on_start()
+        self.expect("echoed", field=end)
+
+    def auth(self):
+        self.logins += 1
+        return end() if self.logins == 2 else {}
+
+user = start(Late, world())
+between_turns(user)
+engine, loop, counts = user._engine, user._engine.loop, user._class_counts
+recognised = []
+engine._bridge.to_loop(lambda: recognised.append(loop.metrics.pushes.recognise("echoed", [1])))
+user.publish("chat message")
+published, failed = [], counts.failed
+user.publish("chat message", compose=end)
+until(lambda: len(raised) == 2)
+engine._bridge.to_loop(lambda: published.append(len(loop.tracker.published)))
+until(lambda: published)
+failed = counts.failed - failed
+user.drop("reset")
+until(lambda: user.logins == 3 and user._lasting.current)
+tell(raised, recognised, published, failed)
+"""
+
+
+@pytest.mark.slow
+def test_what_is_no_exception_is_reported_wherever_the_scenario_raises_it(url: str) -> None:
+    """Out of a key, a message and a login after a loss it was not, and the user waited for ever."""
+    assert told(UNMADE, url) == [["odd"] * 3, [None], [1], 1]
+
+
+HURRIED = """
+class Hurried(Talks):
+    gone_on = False
+
+    def auth(self):
+        gevent.sleep(60)
+
+    def on_start(self):
+        with gevent.Timeout(0.05, False):
+            super().on_start()
+        self.gone_on = True
+        raise StopUser
+
+user = start(Hurried, world())
+until(lambda: not greenlets)
+tell(user.gone_on, raised)
+"""
+
+
+def test_a_timeout_around_the_first_connect_is_not_taken_for_one_of_the_login() -> None:
+    assert told(HURRIED) == [True, []]
+
+
 NUMBERS = """
 MIX = {"transports": (("polling", 1.0), ("websocket", 1.0))}
 

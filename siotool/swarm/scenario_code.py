@@ -1,0 +1,9 @@
+"""What the code of a scenario may raise: all of it is counted, but for what ends a greenlet or the process.
+
+Also what is no ``Exception``, such as gevent.Timeout or the outcomes of pytest.
+"""
+
+import gevent
+
+#: Ends a greenlet or the process, and is nobody's failure: let it pass, then take every BaseException.
+ENDINGS: tuple[type[BaseException], ...] = (gevent.GreenletExit, KeyboardInterrupt, SystemExit)
