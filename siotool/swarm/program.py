@@ -15,6 +15,7 @@ from siotool.errors import ScenarioError
 from siotool.measured_servers import MeasuredServer
 from siotool.runfile import Delivery, Interval, Operation
 from siotool.searched import FoundCapacity, Hold
+from siotool.swarm.scenario_code import ENDINGS
 from siotool.workload import Arrivals, Stage
 
 #: Ten minutes of seconds: a run of days is not kept in memory.
@@ -189,7 +190,9 @@ class ShapeProgram:
         name = type(self._shape).__name__
         try:
             wanted = self._shape.tick()
-        except Exception as error:
+        except ENDINGS:
+            raise
+        except BaseException as error:
             raise ScenarioError(
                 f"{name}.tick raised {type(error).__name__}: {error}", "correct the load shape"
             ) from error

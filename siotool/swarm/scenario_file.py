@@ -17,6 +17,7 @@ from siotool.protocol.reconnection import Reconnection
 from siotool.swarm.connected_user import follows_schedule
 from siotool.swarm.knobs import Knob, knobs_of
 from siotool.swarm.reconnection_rules import rule_of
+from siotool.swarm.scenario_code import ENDINGS
 from siotool.swarm.user import SocketIOUser
 
 
@@ -52,7 +53,9 @@ def load(path: Path) -> Scenario:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise ScenarioError(
             f"{_place(path, error)}: {type(error).__name__}: {error}", "the scenario does not load"
         ) from error
@@ -87,7 +90,9 @@ def _shape(path: Path, module: ModuleType) -> LoadTestShape | None:
         return None
     try:
         made: LoadTestShape = shapes[0]()
-    except Exception as error:
+    except ENDINGS:
+        raise
+    except BaseException as error:
         raise ScenarioError(
             f"{_place(path, error)}: {type(error).__name__}: {error}", "the load shape cannot be made"
         ) from error

@@ -267,6 +267,17 @@ def test_what_does_not_fit_the_scenario_or_machine_is_refused(arguments, said, t
         pytest.param("x = 1\ny = x / 0\n", "bad.py:2: ZeroDivisionError", id="an error while it loads"),
         pytest.param("x = 1\n", "bad.py has no user class", id="nobody in it"),
         pytest.param("import sys\nsys.exit(0)\n", "bad.py:2: SystemExit", id="an end while it loads"),
+        pytest.param(
+            "import gevent\nraise gevent.Timeout(1)\n", "bad.py:2: Timeout", id="what is no Exception"
+        ),
+        pytest.param(
+            "from locust import LoadTestShape\nfrom siotool.swarm.user import SocketIOUser, task\n"
+            "class Shape(LoadTestShape):\n    def __init__(self):\n        raise BaseException('odd')\n"
+            "    tick = None\n"
+            "class Calls(SocketIOUser):\n    @task\n    def act(self):\n        pass\n",
+            "bad.py:5: BaseException: odd",
+            id="a load shape that raises what is no Exception",
+        ),
     ],
 )
 def test_an_unreadable_scenario_is_named_with_its_line(text, said, tmp_path):

@@ -117,6 +117,10 @@ def test_a_program_may_react_to_what_was_seen() -> None:
     assert asked == [1, 2, 3, 4, 5, 4, 4, 4, 4]
 
 
+class Outcome(BaseException):
+    """What a scenario may raise, as pytest does."""
+
+
 class Shape:
     """A LoadTestShape as a user writes one: it wants what it was made with, tick by tick."""
 
@@ -129,7 +133,7 @@ class Shape:
 
     def tick(self) -> object:
         wanted = self.wanted.pop(0)
-        if isinstance(wanted, Exception):
+        if isinstance(wanted, BaseException):
             raise wanted
         return wanted
 
@@ -158,6 +162,7 @@ def test_a_shape_is_over_at_the_limit_of_the_run(limit_s: float | None, seconds:
     ("wanted", "said"),
     [
         (ZeroDivisionError("by none"), "Shape.tick raised ZeroDivisionError: by none"),
+        (Outcome("odd"), "Shape.tick raised Outcome: odd"),
         (5, "Shape.tick returned 5"),
         ((5,), r"Shape.tick returned \(5,\)"),
         (("many", 1), "Shape.tick returned"),
