@@ -130,7 +130,7 @@ TickRate = Annotated[
     typer.Option(
         metavar="RATE",
         min=0,
-        help="tick events per second of the demo target.",
+        help="tick events per second of demo, or of a lab.",
         show_default="1 for listen",
         rich_help_panel="Load",
     ),

@@ -377,6 +377,16 @@ def test_a_message_that_is_free_but_for_its_bytes_was_measured(siotool, folder, 
     assert taken["provenance"]["kind"] == "measured"
 
 
+def test_a_plan_without_messages_counts_with_the_measured_capacity(siotool, folder):
+    """Trap: its event loop knew no deliveries, and one server carried what the formula has 87 for."""
+    arguments = ("--connections", "1M", "--consumption-rate", "1KB/s", "--format", "json")
+    done = siotool("plan", "--from", "redis", *arguments, cwd=folder)
+    plan = json.loads(done.stdout)
+    (bandwidth,) = (one for one in plan["constraints"] if one["name"] == "bandwidth")
+    assert bandwidth["binding_probability"] == 1
+    assert bandwidth["servers_p50"] == pytest.approx(plan["document"]["servers"], rel=0.05)
+
+
 def test_a_plan_with_another_adapter_is_refused(siotool, folder):
     arguments = ("--set", "topology.adapter=postgres")
     done = siotool("plan", "plan.toml", "--from", "redis", *arguments, cwd=folder)

@@ -26,8 +26,12 @@ def _bandwidth(world: World[N]) -> Limit[N] | None:
 
 
 def _is_cpu(world: World[N]) -> bool:
-    """True for a measured capacity: it stands for CPU, which the event loop covers better."""
-    return world.inputs.figures["server.capacity"].provenance.kind == "measured"
+    """True for a measured capacity: it stands for CPU, which the event loop covers better.
+
+    Not in a plan without messages: there the event loop knows no deliveries.
+    """
+    measured = world.inputs.figures["server.capacity"].provenance.kind == "measured"
+    return measured and bool(world.demand.streams)
 
 
 def _sentence(world: World[float], limit: Limit[float]) -> str:
