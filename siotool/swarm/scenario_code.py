@@ -3,7 +3,7 @@
 Also what is no ``Exception``, such as gevent.Timeout or the outcomes of pytest.
 """
 
-import gevent
+from greenlet import GreenletExit  # type: ignore[import-untyped]  # gevent.GreenletExit, without loading gevent
 
 #: Ends a greenlet or the process, and is nobody's failure: let it pass, then take every BaseException.
-ENDINGS: tuple[type[BaseException], ...] = (gevent.GreenletExit, KeyboardInterrupt, SystemExit)
+ENDINGS: tuple[type[BaseException], ...] = (GreenletExit, KeyboardInterrupt, SystemExit)
