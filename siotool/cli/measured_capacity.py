@@ -19,8 +19,9 @@ from siotool.report.contents import format_cores
 from siotool.runfile import Run
 from siotool.runs.hold import Marks
 from siotool.runs.seconds import Seconds, seconds_of
+from siotool.search.axis import show_load, show_number
 from siotool.searched import CONFIDENCE, TIME, UNSAMPLED
-from siotool.units import format_count, format_share
+from siotool.units import format_share
 
 #: Axes of a search that raise what one server carries of the workload.
 _OF_LOAD = ("users", "rate")
@@ -87,15 +88,14 @@ def _at_edge(
     # users: more of them, who do as much; rate: as many of them, who do more, and so fewer that do as much
     per_load, scale = wire / load / servers, connections / load / servers
     unit = found.unit
-    said = f"{format_count(value)} {unit}"
+    said = show_load(unit, value)
     if found.at_least:
         said = f"at least {said}"
         if found.confidence < CONFIDENCE:
             said += f" (with {format_share(found.confidence)} confidence)"
     elif found.high is not None:
-        said += (
-            f" ({format_count(found.low)} to {format_count(found.high)}, {format_share(found.confidence)})"
-        )
+        low, high = show_number(unit, found.low), show_number(unit, found.high)
+        said += f" ({low} to {high}, {format_share(found.confidence)})"
     if servers > 1:
         said += f" on {servers} servers together"
     limit = f"; {found.limited_by} ran out" if found.limited_by not in ("", TIME, UNSAMPLED, "bound") else ""

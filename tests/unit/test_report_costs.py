@@ -131,6 +131,14 @@ def test_a_capacity_that_was_searched_for_counts_before_all_else(make_run, repor
     assert "exact within its interval" in sizing.servers_measured_how
 
 
+def test_a_capacity_is_told_in_the_words_of_its_axis(make_run, reported):
+    """It was "2.5 per_s"."""
+    run = searched_run(make_run, search="rate", unit="per_s", value=2.5, low=2.4, high=2.6)
+    run.holds = [msgspec.structs.replace(run.holds[0], load=2.4)]
+    how = reported(run, SERVICE).sizing.capacity.how
+    assert ": 2.5 operations/s of each user (2.4 to 2.6, 95 %); " in how
+
+
 def test_the_servers_of_a_search_that_ended_at_the_balancer_are_a_bound(make_run, reported):
     """They could carry more, and the count was said to be exact."""
     run = searched_run(make_run, limited_by="server: nginx's core")
