@@ -341,12 +341,12 @@ def loadtest(
         len(stages),
         len(broken.faults),
     )
+    ticks = own_targets.ticks_of(aimed, lab, tick_rate, loaded.name)
     containers.instead(
         manifest, image, ctx.command, command_of(ctx)[1:], aimed, far, loaded.path, workload.most_users
     )
 
     with ExitStack() as stack, explained():
-        ticks = own_targets.ticks_of(aimed, tick_rate, loaded.name)
         begun = own_targets.begin(
             aimed, lab, ticks, asked_servers, clients.tls, None if dry_run else folder, stack
         )

@@ -63,17 +63,18 @@ def server_count(aimed: Aimed, lab: Lab | None, asked: AskedServers) -> int:
     return max(named, len(aimed.urls), lab.servers if lab is not None else 1)
 
 
-def ticks_of(aimed: Aimed, tick_rate: float | None, scenario: str) -> float:
-    """``tick`` events per second of what siotool starts: one for those who listen, where none are asked for.
+def ticks_of(aimed: Aimed, lab: Lab | None, tick_rate: float | None, scenario: str) -> float:
+    """``tick`` events per second of what siotool starts; a lab's file says them where nobody types them.
 
-    Raises InputError for a rate that a server of somebody else would never hear of.
+    Where neither does, there is one for those who listen. Raises InputError for a rate that a server of
+    somebody else would never hear of.
     """
     if tick_rate is None:
-        return float(scenario == "listen")
-    if not aimed.own:
+        return (lab.tick_rate if lab is not None else 0.0) or float(scenario == "listen")
+    if not aimed.own and tick_rate:
         raise InputError(
             f"--tick-rate has {aimed.urls[0]} send nothing: its events are its own",
-            "it is for demo and for labs; leave it out",
+            "it is for demo and for labs; leave it out, or say 0",
         )
     check_ticks(tick_rate)
     return tick_rate
@@ -90,14 +91,12 @@ def begin(
 ) -> BegunTarget:
     """Start what is siotool's own; ``stack`` stops it. A target of somebody else is taken as it is.
 
-    ``ticks`` are sent where the lab's file asks for none. A lab's files go to the folder ``run``/lab; without
-    a run they are kept nowhere.
+    It sends so many ``ticks`` per second. A lab's files go to the folder ``run``/lab; without a run they are
+    kept nowhere.
     """
     if lab is not None:
         own = Path(stack.enter_context(TemporaryDirectory())) if run is None else run
-        return _begin_lab(
-            msgspec.structs.replace(lab, tick_rate=lab.tick_rate or ticks), asked, tls, own / "lab", stack
-        )
+        return _begin_lab(msgspec.structs.replace(lab, tick_rate=ticks), asked, tls, own / "lab", stack)
     if aimed.demo:
         embedded = stack.enter_context(TargetProcess(tick_rate=ticks))
         return BegunTarget([embedded.url], aimed.weights, server_options.or_process(asked, embedded.pid), tls)

@@ -53,7 +53,8 @@ def check_not_read(read: Iterable[str | Path | None], places: Mapping[str, str |
         if place is None or str(place) == "-" or not Path(place).is_file():
             continue
         if any(one.is_file() and one.samefile(place) for one in files):
-            raise OutputError(f"{option} {place}: this file is read, and would be lost", "name another file")
+            lost = "would be lost" if option != "--summary" else "nothing is added to it"
+            raise OutputError(f"{option} {place}: this file is read, and {lost}", "name another file")
 
 
 def _check(option: str, place: Path, folder: Path) -> None:

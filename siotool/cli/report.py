@@ -139,7 +139,8 @@ def report(
 
     paths = [_STDIN if name == "-" else Path(name) for name in names] or [newest(REPORTS)]
     past = compared_with.history if compared_with is not None else None
-    check_not_read([*paths, *(baseline or []), plan, profile, past], {"-o": output, "--comment": comment})
+    places = {"-o": output, "--comment": comment, "--summary": summary}
+    check_not_read([*paths, *(baseline or []), plan, profile, past], places)
     chart_folder.prepare(charts)
     code = conclude(
         paths,

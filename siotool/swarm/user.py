@@ -15,7 +15,7 @@ A file with such classes runs under ``siotool loadtest --scenario FILE.py`` and 
 
 import sys
 from collections.abc import Callable
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isroutine
 from time import monotonic
 from typing import Any
 
@@ -320,7 +320,10 @@ class SocketIOUser(ConnectedUser):
 
 def _refuse_async(handler: Callable[..., object]) -> None:
     """What an ``async def`` returns is never awaited here: nothing of it would run."""
-    if iscoroutinefunction(handler):
+    called = handler if isroutine(handler) or isinstance(handler, type) else type(handler).__call__
+    if any(
+        is_async(one) for one in (handler, called) for is_async in (iscoroutinefunction, isasyncgenfunction)
+    ):
         name = getattr(handler, "__qualname__", repr(handler))
         raise ScenarioError(f"the handler {name} is an async def", "write it with def: users run in gevent")
 

@@ -6,7 +6,9 @@ import sys
 import pytest
 
 from siotool.cli import load_targets
+from siotool.cli.own_targets import ticks_of
 from siotool.errors import InputError
+from siotool.lab.lab import Lab
 from siotool.swarm.settings import EngineSettings
 from siotool.workload import Target, turns
 
@@ -80,6 +82,25 @@ def test_every_public_target_is_asked_for(siotool, tmp_path):
     done = siotool("loadtest", "http://127.0.0.1:1", "http://192.0.2.1", "http://192.0.2.2", cwd=tmp_path)
     assert done.returncode == 2
     assert "192.0.2.1, 192.0.2.2 are on the public internet" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "lab", "typed", "scenario", "ticks"),
+    [
+        pytest.param("demo", None, None, "echo", 0.0, id="nobody listens"),
+        pytest.param("demo", None, None, "listen", 1.0, id="somebody does"),
+        pytest.param("demo", None, 5.0, "listen", 5.0, id="typed"),
+        pytest.param("lab:x.toml", 2.0, None, "listen", 2.0, id="a lab's own"),
+        pytest.param("lab:x.toml", 0.0, None, "listen", 1.0, id="a lab without any"),
+        pytest.param("lab:x.toml", 2.0, 50.0, "echo", 50.0, id="typed for a lab that has its own"),
+        pytest.param("lab:x.toml", 2.0, 0.0, "echo", 0.0, id="none for a lab that has its own"),
+        pytest.param(A, None, 0.0, "echo", 0.0, id="none of somebody else, as of a shared --config"),
+    ],
+)
+def test_ticks_of_what_siotool_starts(target, lab, typed, scenario, ticks):
+    """A rate that was typed for a lab was dropped where its file had one."""
+    known = None if lab is None else Lab(tick_rate=lab)
+    assert ticks_of(load_targets.read([target]), known, typed, scenario) == ticks
 
 
 @pytest.mark.parametrize(

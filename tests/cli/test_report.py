@@ -265,6 +265,10 @@ def test_a_file_that_is_read_is_not_replaced_by_its_report(siotool, run, tmp_pat
     assert (done.returncode, done.stdout) == (2, "")
     assert f"-o {place}: this file is read, and would be lost" in done.stderr
     assert place.read_bytes() == before
+    done = siotool("report", place.parent, "--summary", place)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"--summary {place}: this file is read, and nothing is added to it" in done.stderr
+    assert place.read_bytes() == before
     (tmp_path / "plan.toml").write_text("[workload]\n")
     done = siotool("plan", tmp_path / "plan.toml", "--format", "json", "-o", tmp_path / "plan.toml")
     assert "plan.toml: this file is read, and would be lost" in done.stderr

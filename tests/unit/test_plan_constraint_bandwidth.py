@@ -1,8 +1,10 @@
+import msgspec
 import pytest
 
 from siotool.plan.constraints import bandwidth
 from siotool.plan.demand.service import world
 from siotool.plan.inputs.middles import middles
+from siotool.plan.inputs.provenance import Provenance
 
 ARTICLE = {"workload.connections": "1M", "workload.consumption_rate": "2KB/s", "server.capacity": "100MB/s"}
 IDLE = {"workload.connections": "1M", "transport.upgrade": "false"}
@@ -50,6 +52,33 @@ def test_without_a_rate_the_messages_make_it(both_ways, plan_inputs):
 )
 def test_says_nothing_of_what_nobody_gave(keys, both_ways):
     assert both_ways(bandwidth.BANDWIDTH, keys) is None
+
+
+@pytest.mark.parametrize(
+    ("measured", "counts"),
+    [
+        pytest.param((), True, id="typed: the formula's own"),
+        pytest.param(
+            ("server.capacity",), True, id="a capacity beside a typed rate: the loop knows no delivery"
+        ),
+        pytest.param(
+            ("server.capacity", "workload.consumption_rate"),
+            False,
+            id="a run's own: its event loop counts, and a line through the origin would charge its rest per byte",
+        ),
+    ],
+)
+def test_a_measured_capacity_stands_for_the_cpu(plan_inputs, measured, counts):
+    inputs = plan_inputs(ARTICLE)
+    figures = {
+        key: msgspec.structs.replace(one, provenance=Provenance("measured", "run"))
+        if key in measured
+        else one
+        for key, one in inputs.figures.items()
+    }
+    known = msgspec.structs.replace(inputs, figures=figures)
+    limit = bandwidth.BANDWIDTH.limit(world(known, middles(known)))
+    assert (limit is not None) == counts
 
 
 @pytest.mark.parametrize(

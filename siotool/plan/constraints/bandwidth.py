@@ -28,14 +28,12 @@ def _bandwidth(world: World[N]) -> Limit[N] | None:
 def _is_cpu(world: World[N]) -> bool:
     """True for a measured capacity: it stands for CPU, which the event loop covers better.
 
-    Not in a plan without messages: there the event loop knows no deliveries; unless a search has found how
-    many connections a server holds.
+    Not in a plan without messages whose rate was not measured too: there the event loop knows no deliveries.
     """
     figures = world.inputs.figures
     if figures["server.capacity"].provenance.kind != "measured":
         return False
-    places = figures.get("server.connections")
-    return bool(world.demand.streams) or (places is not None and places.provenance.kind == "measured")
+    return bool(world.demand.streams) or figures["workload.consumption_rate"].provenance.kind == "measured"
 
 
 def _sentence(world: World[float], limit: Limit[float]) -> str:
