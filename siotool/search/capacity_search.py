@@ -336,7 +336,7 @@ class CapacitySearch:
         lowest = len({one.load for one in self._visits}) == 1 and (
             self._phase == "proof" or self._proven(self._visits) < -PROVEN
         )
-        if lowest and outcome != "failed" and not self.at_most:
+        if lowest and outcome != "failed" and not self.at_most and self.ceiling == math.inf:
             self._phase = "climb"
             self._go_on("passed")
         elif self._phase == "proof" and outcome in ("passed", "undecided"):
