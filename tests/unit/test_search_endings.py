@@ -113,10 +113,20 @@ def test_a_bound_near_the_edge_says_that_it_was_not_shown() -> None:
     assert search.why == NOT_SHOWN
 
 
-def test_a_bound_that_misses_more_than_is_allowed_is_none_that_no_gate_failed_at() -> None:
+@pytest.mark.parametrize(
+    ("own_most", "limited_by"),
+    [
+        pytest.param(False, "", id="the bound was named"),
+        pytest.param(True, "generator", id="no higher one can be named"),
+    ],
+)
+def test_a_bound_that_misses_more_than_is_allowed_is_none_that_no_gate_failed_at(
+    own_most: bool, limited_by: str
+) -> None:
     """It passes the climb, and misses 1.25 % of the minute after it: the gate failed in the report of it."""
     gate = Objective("errors:ack > 1%", "failed", 0.01, "ack", "")
-    program = SearchProgram(SearchedLoad("users", 50.0, 100.0, users=7), [gate], 0.95)
+    searched = SearchedLoad("users", 50.0, 100.0, users=7, own_most=own_most)
+    program = SearchProgram(searched, [gate], 0.95)
     held_s = 0
 
     def later(load: float, one: Interval) -> Interval:
@@ -129,7 +139,7 @@ def test_a_bound_that_misses_more_than_is_allowed_is_none_that_no_gate_failed_at
     _, lines = driven(program, edge=math.inf, changed=later)
     found = [line for line in lines if isinstance(line, FoundCapacity)][-1]
     assert 0 < found.low < 100
-    assert (found.complete, found.high, found.limited_by, found.why) == (True, None, "", NOT_SHOWN)
+    assert (found.complete, found.high, found.limited_by, found.why) == (True, None, limited_by, NOT_SHOWN)
 
 
 def test_surety_is_that_of_the_exact_binomial_where_operations_are_alone() -> None:
