@@ -28,6 +28,8 @@ CONFIDENCE = 0.95
 LOWEST_FAILED = "the lowest load failed"
 #: Why one ended at its highest load where that was not shown.
 NOT_SHOWN = "its highest load was shown neither to pass nor to fail"
+#: Why several ended at their bound where one of them found a load that failed.
+FAILED_IN_ONE = "no gate failed up to the bound in one search, and one failed in another"
 #: Why one ended before it knew all that it was to.
 TIME_OVER = "its time was over"
 

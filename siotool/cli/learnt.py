@@ -28,6 +28,7 @@ from siotool.report.contents import Bandwidth
 from siotool.report.cost_figures import CostFigures
 from siotool.runfile import Run
 from siotool.runs.seconds import Seconds
+from siotool.searched import FAILED_IN_ONE
 from siotool.units import format_share
 
 #: Below this share of its CPU, how much more load a server can carry cannot be estimated.
@@ -88,7 +89,9 @@ def learnt_from(
     search = searched(runs)
     if isinstance(search, str):
         return msgspec.structs.replace(found, how=f"{found.how}; {search}" if search else found.how)
-    bound = f"the search found no load that failed: {search.sentence}" if search.at_least else _beside(runs)
+    known = capacity_of(runs)
+    who = "one search" if known is not None and known.why == FAILED_IN_ONE else "the search"
+    bound = f"{who} found no load that failed: {search.sentence}" if search.at_least else _beside(runs)
     exact = "" if bound else ": exact within its interval"
     how = f"the capacity that was searched for, {search.sentence}{exact}"
     return msgspec.structs.replace(found, how=how, capacity=search.estimate, searched=search, bound=bound)

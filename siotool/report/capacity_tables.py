@@ -8,7 +8,7 @@ from siotool.report import ways
 from siotool.report.capacity_figures import CapacityFigures, HoldFigures
 from siotool.report.contents import Report
 from siotool.search.axis import HEADINGS, SHARED_OUT, show_load, show_number
-from siotool.searched import CONFIDENCE, LOWEST_FAILED
+from siotool.searched import CONFIDENCE, FAILED_IN_ONE, LOWEST_FAILED
 
 _TONES: dict[str, Tone] = {"passed": "good", "failed": "bad", "undecided": "", "generator": ""}
 _WORDS = {
@@ -69,7 +69,8 @@ def _limit(found: CapacityFigures) -> str:
         case ("unsampled", _, _):
             return "higher loads could not be judged, as the server was not sampled"
         case ("bound", _, _):
-            return "no gate failed up to the load that the search was not to exceed"
+            most = "no gate failed up to the load that the search was not to exceed"
+            return FAILED_IN_ONE if found.why == FAILED_IN_ONE else most
         case ("time", _, _):
             return "the search's time was over before it was known which load is too much"
         case ("server", _, resource) if resource:

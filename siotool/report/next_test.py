@@ -13,6 +13,7 @@ from siotool.report.gates import parse
 from siotool.report.sizing_figures import NextTest
 from siotool.runfile import Header
 from siotool.search.axis import UNITS, show_load
+from siotool.workload import Setting
 
 #: Options with values that say how much load there is, what breaks or ends it, and where the report goes.
 _LOAD = frozenset(
@@ -125,13 +126,19 @@ def _from_there(header: Header, known: ShownSoFar) -> tuple[list[str], str]:
     if axis == "users":
         begin: float = math.floor(known.low) or max(1, known.peak)
         words = ["--users", str(begin)]
-    elif known.low and axis in header.workload.settings:
-        begin = known.low if axis == "rate" and known.low < 100 else math.floor(known.low)
+    elif begin := _as_setting(known.low, axis, header.workload.settings.get(axis)):
         words = ["--set", f"{axis}={begin:.3g}" if begin < 100 else f"{axis}={begin}"]
     else:
         return ["--find-capacity"], f"{over}: gates that allow more take less time at each load"
     begun = f"a search that begins with {show_load(UNITS[axis], begin)} goes on from there"
     return ["--find-capacity", *words], f"{over}: {begun}"
+
+
+def _as_setting(low: float, axis: str, own: Setting | None) -> float:
+    """A load as a value of the scenario's setting, which was ``own``; 0 where none is."""
+    if own is None:
+        return 0
+    return low if axis == "rate" and low < 100 and not isinstance(own, int) else math.floor(low)
 
 
 def _test(header: Header, known: ShownSoFar, more: Sequence[str], why: str) -> NextTest:

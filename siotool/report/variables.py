@@ -23,7 +23,7 @@ from siotool.runfile import Header
 from siotool.runs.blocks import mean_interval
 from siotool.runs.capacity import straight_line
 from siotool.runs.seconds import Seconds
-from siotool.searched import GENERATOR, TIME, UNSAMPLED
+from siotool.searched import FAILED_IN_ONE, GENERATOR, TIME, UNSAMPLED
 from siotool.units import format_byte_rate, format_share
 
 #: What of a server was in use.
@@ -102,7 +102,7 @@ def _known(seen: MeasuredParts, measured: Answer | None, *, by_search: bool, ove
     between = (last.low, last.high) if last and last.low is not None and last.high is not None else None
     return ShownSoFar(
         searched=by_search,
-        at_least=search is not None and search.at_least,
+        at_least=search is not None and search.at_least and search.why != FAILED_IN_ONE,
         by_generator=search is not None and search.limited_by == GENERATOR,
         unsampled=search is not None and search.limited_by == UNSAMPLED,
         out_of_time=search is not None and search.limited_by == TIME,

@@ -153,6 +153,10 @@ class CapacitySearch:
             return 0.0, None, self._asked.confidence
         return lower, None, self._surety(lower)
 
+    def _has_both_ends(self) -> bool:
+        low, high = self.interval()
+        return bool(low) and high is not None
+
     def estimate(self) -> float | None:
         """The median of where the edge may be; None unless the interval has both ends."""
         low, high = self.interval()
@@ -336,10 +340,10 @@ class CapacitySearch:
         lowest = len({one.load for one in self._visits}) == 1 and (
             self._phase == "proof" or self._proven(self._visits) < -PROVEN
         )
-        if lowest and outcome != "failed" and not self.at_most:
+        if lowest and outcome != "failed" and not self.at_most and self.ceiling == math.inf:
             self._phase = "climb"
             self._go_on("passed")
-        elif self._phase == "proof" and outcome in ("passed", "undecided"):
+        elif self._phase == "proof" and outcome in ("passed", "undecided") and not self._has_both_ends():
             self._end("no gate failed" if low and not self._missed_more(self.load) else NOT_SHOWN)
         elif lowest and outcome == "failed":
             self._end(LOWEST_FAILED)
@@ -361,7 +365,8 @@ class CapacitySearch:
         if self._phase == "climb" and outcome == "failed" and len(self._visits) == 1:
             self._phase = "proof"
             return
-        if upper is None and self.ceiling < math.inf and outcome != "failed":
+        known = self._phase != "climb" and self._has_both_ends()
+        if upper is None and self.ceiling < math.inf and outcome != "failed" and not known:
             self._below_ceiling(lower)
             return
         self._phase = "edge"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from siotool.searched import GENERATOR, LOWEST_FAILED, TIME, UNSAMPLED, FoundCapacity
+from siotool.searched import FAILED_IN_ONE, GENERATOR, LOWEST_FAILED, TIME, UNSAMPLED, FoundCapacity
 
 #: What keeps a search from an upper end: what takes most from the result comes first. Empty: its highest load
 #: was not shown.
@@ -18,6 +18,7 @@ def joined_searches(found: Sequence[FoundCapacity]) -> FoundCapacity:
     has none: what kept it from one is what takes most from the result, and that is also why it ended; else
     it ended as the search did whose low end is the least. Where one was ended early, its word counts. The
     value is the middle one of theirs. Where the lowest load of one failed, it failed in all.
+    Where a bound ended one, and another has an upper end, the reason says both.
     """
     last = found[-1]
     highs = [one.high for one in found if one.high is not None]
@@ -27,6 +28,10 @@ def joined_searches(found: Sequence[FoundCapacity]) -> FoundCapacity:
     least = min(found, key=lambda one: one.low)
     told = limited if open_end and least.low else least
     told = next((one for one in found if not one.complete), told)
+    why = LOWEST_FAILED if any(one.why == LOWEST_FAILED for one in found) else told.why
+    failed_in_one = bool(highs) or any(one.why == FAILED_IN_ONE for one in found)
+    if told.limited_by == "bound" and told.complete and failed_in_one and why != LOWEST_FAILED:
+        why = FAILED_IN_ONE
     gates = [one.gate for one in found if one.gate]
     return msgspec.structs.replace(
         last,
@@ -38,7 +43,7 @@ def joined_searches(found: Sequence[FoundCapacity]) -> FoundCapacity:
         limited_by=limited.limited_by,
         seconds=round(sum(one.seconds for one in found), 1),
         complete=all(one.complete for one in found),
-        why=LOWEST_FAILED if any(one.why == LOWEST_FAILED for one in found) else told.why,
+        why=why,
     )
 
 

@@ -245,13 +245,13 @@ class SearchProgram:
             high=high,
             confidence=search.confidence(),
             gate=first,
-            limited_by=self._limit(high),
+            limited_by=self._limit(low, high),
             seconds=round(search.elapsed_s, 1),
             complete=search.over,
             why=search.why,
         )
 
-    def _limit(self, high: float | None) -> str:
+    def _limit(self, low: float, high: float | None) -> str:
         """What ended it, as in ``FoundCapacity``; empty before anything was reached."""
         if high is not None:
             return "server"
@@ -260,6 +260,8 @@ class SearchProgram:
             return UNSAMPLED if NOT_SAMPLED in self._unshown and made else GENERATOR
         if self._search.over and self._search.why == TIME_OVER:
             return TIME
-        if not self._search.over or self._search.why == NOT_SHOWN or not self._search.at_most:
+        own = self._searched.own_most  # then no higher bound can be asked for
+        not_shown = self._search.why == NOT_SHOWN and not (own and low)
+        if not self._search.over or not_shown or not self._search.at_most:
             return ""
-        return GENERATOR if self._searched.own_most else "bound"
+        return GENERATOR if own else "bound"

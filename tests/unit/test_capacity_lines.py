@@ -14,7 +14,7 @@ from siotool.report.planned import Planned
 from siotool.runfile import VERSION, End, Header, Run
 from siotool.runs.reading import read
 from siotool.search.joined_searches import joined_searches
-from siotool.searched import LOWEST_FAILED, NOT_SHOWN, TIME, TIME_OVER, FoundCapacity, Hold
+from siotool.searched import FAILED_IN_ONE, LOWEST_FAILED, NOT_SHOWN, TIME, TIME_OVER, FoundCapacity, Hold
 from siotool.workload import Target, Workload
 
 HEADER = Header(
@@ -158,6 +158,20 @@ def test_what_is_told_of_several_searches_is_of_the_one_that_takes_most_from_the
     """The first one's limit stood beside the last one's reason; a search out of time made no doubt."""
     joined = joined_searches(found[::order])
     assert (joined.limited_by, joined.why, joined.high) == (limited_by, why, None)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_bound_in_one_search_does_not_hide_that_a_load_failed_in_another(order: int) -> None:
+    """One said 10 to 20, one at least 30: "no gate failed up to the load that was not to be exceeded"."""
+    narrow = msgspec.structs.replace(ENDED, low=10, value=15, high=20)
+    found = capacity_of([run_with(one) for one in (narrow, BOUND)[::order]])
+    assert found is not None
+    assert (found.low, found.high, found.limited_by, found.why) == (10, None, "bound", FAILED_IN_ONE)
+    said = capacity_sentence(found)
+    assert said.endswith("; no gate failed up to the bound in one search, and one failed in another")
+    # also where the runs joined searches of their own
+    restarted = joined_searches([narrow, BOUND])
+    assert joined_searches([BOUND, restarted][::order]).why == FAILED_IN_ONE
 
 
 def test_how_long_a_load_was_held_is_not_added_up_over_searches() -> None:

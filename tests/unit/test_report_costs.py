@@ -10,7 +10,7 @@ from siotool.measured_servers import MeasuredServer
 from siotool.plan.evidence.observe import observe
 from siotool.report.capacity_tables import capacity_sentence
 from siotool.runfile import Bytes, Connections, Operation, TargetUse
-from siotool.searched import FoundCapacity, Hold
+from siotool.searched import FAILED_IN_ONE, FoundCapacity, Hold
 from siotool.workload import WeightedTarget
 
 SERVICE = {"workload.connections": "10k", "server.capacity": "1GB/s"}
@@ -156,6 +156,14 @@ def test_the_servers_of_a_search_that_found_no_end_are_a_bound(make_run, reporte
     assert "no load that failed" in sizing.bound
     assert sizing.capacity.high is None
     assert "--processes 2" in sizing.next_test.command
+
+
+def test_searches_of_which_one_found_a_load_that_failed_are_made_again_and_not_further(make_run, reported):
+    """Trap: "no load failed", beside a load that did."""
+    run = searched_run(make_run, value=None, high=None, limited_by="bound", why=FAILED_IN_ONE)
+    sizing = reported(run, SERVICE).sizing
+    assert sizing.bound.startswith("one search found no load that failed")
+    assert "once more, after a restart" in sizing.next_test.why
 
 
 def test_failures_above_the_edge_are_no_overload(make_run, reported):

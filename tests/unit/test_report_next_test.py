@@ -171,6 +171,21 @@ def test_a_search_out_of_time_begins_with_the_load_that_passed(make_run, axis, l
     assert "without its own bound" not in found.why
 
 
+@pytest.mark.parametrize(
+    ("low", "more"),
+    [
+        pytest.param(12.34, " --set rate=12", id="it was refused: not a whole number"),
+        pytest.param(0.7, "", id="no whole number is below it"),
+    ],
+)
+def test_a_search_out_of_time_sets_a_whole_number_where_the_scenario_takes_no_other(make_run, low, more):
+    one = header(make_run, ["loadtest", "demo", "--search", "rate", "--find-capacity"])
+    workload = msgspec.structs.replace(one.workload, search="rate", settings={"rate": 5})
+    one = msgspec.structs.replace(one, workload=workload)
+    found = next_test(one, msgspec.structs.replace(SHORT, low=low))
+    assert found.command == f"siotool loadtest demo --search rate --find-capacity{more}"
+
+
 def test_a_search_out_of_time_names_no_setting_that_the_scenario_has_not(make_run):
     one = header(make_run, ["loadtest", "demo", "--search", "rate", "--find-capacity"])
     workload = msgspec.structs.replace(one.workload, search="rate", settings={"room": 5})

@@ -113,10 +113,20 @@ def test_a_bound_near_the_edge_says_that_it_was_not_shown() -> None:
     assert search.why == NOT_SHOWN
 
 
-def test_a_bound_that_misses_more_than_is_allowed_is_none_that_no_gate_failed_at() -> None:
+@pytest.mark.parametrize(
+    ("own_most", "limited_by"),
+    [
+        pytest.param(False, "", id="the bound was named"),
+        pytest.param(True, "generator", id="no higher one can be named"),
+    ],
+)
+def test_a_bound_that_misses_more_than_is_allowed_is_none_that_no_gate_failed_at(
+    own_most: bool, limited_by: str
+) -> None:
     """It passes the climb, and misses 1.25 % of the minute after it: the gate failed in the report of it."""
     gate = Objective("errors:ack > 1%", "failed", 0.01, "ack", "")
-    program = SearchProgram(SearchedLoad("users", 50.0, 100.0, users=7), [gate], 0.95)
+    searched = SearchedLoad("users", 50.0, 100.0, users=7, own_most=own_most)
+    program = SearchProgram(searched, [gate], 0.95)
     held_s = 0
 
     def later(load: float, one: Interval) -> Interval:
@@ -129,7 +139,30 @@ def test_a_bound_that_misses_more_than_is_allowed_is_none_that_no_gate_failed_at
     _, lines = driven(program, edge=math.inf, changed=later)
     found = [line for line in lines if isinstance(line, FoundCapacity)][-1]
     assert 0 < found.low < 100
-    assert (found.complete, found.high, found.limited_by, found.why) == (True, None, "", NOT_SHOWN)
+    assert (found.complete, found.high, found.limited_by, found.why) == (True, None, limited_by, NOT_SHOWN)
+
+
+@pytest.mark.parametrize(
+    "generator_most",
+    [
+        pytest.param(math.inf, id="the bound"),
+        pytest.param(110.0, id="the load below the generator's limit"),
+    ],
+)
+def test_a_bound_that_is_beyond_the_edge_by_all_loads_is_searched_below(generator_most: float) -> None:
+    """It ended there with an upper end, and no word that its highest load was not shown."""
+    most = 100.0 if generator_most == math.inf else 1e6
+    search = CapacitySearch(Asked((0.01,), 25.0, most, whole=True))
+    held_s = 0
+    while not search.over:
+        held_s += search.load >= 100
+        share = 0.009 if search.load >= 100 and held_s <= 6 else 0.02 * (search.load / 100) ** 3
+        doubts = ("busy",) if search.load > generator_most else ()
+        search.add(Block(1.0, (1000 * share,), (1000.0,), level_s=0.01, doubts=doubts))
+    low, high = search.interval()
+    assert high is not None
+    assert 50 < low < 79.4 < high < 100
+    assert search.why in ("the interval is as narrow as wanted", TIME_OVER)
 
 
 def test_surety_is_that_of_the_exact_binomial_where_operations_are_alone() -> None:

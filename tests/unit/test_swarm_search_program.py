@@ -146,6 +146,29 @@ def test_a_generator_without_cpu_is_the_limit_although_calls_are_late() -> None:
     assert all(line.outcome == "generator" and line.doubts for line in doubted)
 
 
+def test_a_search_whose_generator_makes_hardly_more_than_its_lowest_load_ends() -> None:
+    """It proved that load again and again, and the check of its time was never reached."""
+    _, lines = driven(program(), edge=math.inf, cpu_cores=lambda load: 0.95 if load > 10 else 0.1)
+    found = capacity(lines)
+    assert (found.complete, found.low, found.high) == (True, 10, None)
+    assert (found.limited_by, found.why) == ("generator", "no gate failed")
+    assert found.seconds < 200
+
+
+def test_a_search_whose_generator_loses_its_lowest_load_ends_when_its_time_is_over() -> None:
+    """Other processes take the CPU from then on: the load is neither proven nor climbed from."""
+    seen_s = 0
+
+    def taken(load: float, one: Interval) -> Interval:
+        nonlocal seen_s
+        seen_s += 1
+        own = WorkerHealth(0, 0.95 if load > 10 or seen_s > 100 else 0.1, 1, 0.0, 0.0, 9, 1000)
+        return msgspec.structs.replace(one, generator=[own])
+
+    found = capacity(driven(program(), edge=math.inf, changed=taken)[1])
+    assert (found.complete, found.high, found.limited_by) == (True, None, "generator")
+
+
 def test_a_search_after_a_restart_begins_near_and_joins_what_was_found_before() -> None:
     before = capacity(driven(program())[1])
     again = SearchProgram(SearchedLoad("users", 10.0, 1e4, 7), GATES, 0.95, [before])
