@@ -64,7 +64,7 @@ def test_says_nothing_of_what_nobody_gave(keys, both_ways):
         pytest.param(
             ("server.capacity", "workload.consumption_rate"),
             False,
-            id="a run's own: its event loop counts, and a line through the origin would charge its rest per byte",
+            id="a run's own: its event loop counts, and a line charges the server's rest for each byte",
         ),
     ],
 )
