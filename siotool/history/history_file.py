@@ -22,8 +22,9 @@ VERSION = 3
 #: "SIOH" in ASCII.
 _APPLICATION = 0x53494F48
 _PATIENCE_S = 30.0
+#: The table of a history; ``{}`` is empty, or TEMPORARY for one that is only read.
 _TABLE = """
-CREATE TABLE runs (
+CREATE {} TABLE runs (
   run TEXT NOT NULL,
   started_at TEXT NOT NULL,
   added_at TEXT NOT NULL,
@@ -138,7 +139,7 @@ def _check(path: Path, database: sqlite3.Connection, *, write: bool) -> None:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables and application == 0:  # an empty file: for a reader a history without a run
-        database.execute(_TABLE if write else _TABLE.replace("TABLE", "TEMPORARY TABLE", 1))
+        database.execute(_TABLE.format("" if write else "TEMPORARY"))
         if not write:
             return
         database.execute(f"PRAGMA application_id = {_APPLICATION}")
