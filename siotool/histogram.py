@@ -206,6 +206,12 @@ def bucket_values(index: NDArray[np.intp]) -> NDArray[np.float64]:
     return np.where(index == 0, SMALLEST_S, 2 * upper / (1 + GROWTH))
 
 
+def later(times: Sparse, limit_s: float) -> int:
+    """Number of times above a limit, within the histogram's error."""
+    bucket, count = times.buckets()
+    return int(count[bucket_values(bucket) > limit_s].sum())
+
+
 def _steps(index: NDArray[np.intp]) -> bytes:
     """Bucket numbers as ``Sparse.steps`` has them; one at least."""
     gaps = np.diff(index, prepend=-1)

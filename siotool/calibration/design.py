@@ -9,6 +9,9 @@ so that what changes with time is not taken for what changes with the load. Each
 that are lost and opened again: what a server keeps of those is told from what it keeps of its work by the
 first round, in which there are none before. The last phases open connections in other ways; what those leave
 behind could spoil what comes after them. They are there too where enough is known before the last round.
+
+At the very end calls, and messages to all, climb until the server does not keep up (``climb``): what a full
+server gathers is worked off at less than its costs, or at more, which no phase that it keeps up with shows.
 """
 
 from collections.abc import Callable, Collection
@@ -42,16 +45,22 @@ WAYS: tuple[TransportWord, ...] = ("websocket", "upgrade", "polling")
 _OTHER_LEVEL = 0.3
 #: How many times more users the phase has that shows the memory of a connection.
 _CROWD = 6
-
+#: A climb: the CPU of its first step in shares of a core, by how much each step has more, and how many there
+#: are; seconds of a step, and of the rest in which a server works off what waits for it.
+FIRST_STEP, GROWTH, STEPS, STEP_S, REST_S = 0.9, 1.2, 6, 4.0, 3.0
 
 Shuffle = Callable[[list[Phase]], None]
 
 
 class Experiment(msgspec.Struct, frozen=True):
-    """Phases in their order; ``rounds`` are the numbers of those that begin one, and of the one after all."""
+    """Phases in their order; ``rounds`` are the numbers of those that begin one, and of the one after all.
+
+    ``climbs`` is the number of the phase with which the climbs begin, None without.
+    """
 
     phases: tuple[Phase, ...]
     rounds: tuple[int, ...]
+    climbs: int | None = None
 
     @property
     def ends(self) -> tuple[int, ...]:
@@ -64,17 +73,19 @@ class Experiment(msgspec.Struct, frozen=True):
         return self.rounds[-1]
 
     def as_run(self, numbers: Collection[int]) -> "Experiment":
-        """It without the rounds that a run left out, or did not come to: it had phases of these ``numbers``.
+        """It without what a run left out, or did not come to: it had phases of these ``numbers``.
 
-        A phase alone may be missing where nothing could be measured, as on a machine that was suspended.
+        That are rounds, and phases of climbs. Another phase alone may be missing where nothing could be
+        measured, as on a machine that was suspended.
         """
+        first = len(self.phases) if self.climbs is None else self.climbs
+        climbed = tuple(self.phases[number] for number in range(first, len(self.phases)) if number in numbers)
         begun = [number for number in numbers if number < self.closing]
         left_out = [begin for begin in self.ends if begin > max(begun, default=self.closing)]
-        if not left_out:
-            return self
-        begin = left_out[0]
-        phases = (*self.phases[:begin], *self.phases[self.closing :])
-        return Experiment(phases, tuple(one for one in self.rounds if one <= begin))
+        begin = left_out[0] if left_out else self.closing
+        before = (*self.phases[:begin], *self.phases[self.closing : first])
+        rounds = tuple(one for one in self.rounds if one <= begin)
+        return Experiment((*before, *climbed), rounds, None if self.climbs is None else len(before))
 
     @property
     def seconds(self) -> float:
@@ -104,12 +115,26 @@ def warming(users: int, room_size: int = MANY, *, emits: bool = True) -> list[Ph
     return [some, heavy, heavy, long, heavy_long]
 
 
+def climb(kind: Kind, users: int) -> list[Phase]:
+    """Steps to the load that a server does not keep up with, a rest, and one between the last two of them.
+
+    Those after the first with which it does not keep up are left out as the calibration goes.
+    """
+    step = Phase(kind, users, STEP_S, SETTLE_S, growth=GROWTH)
+    rest = Phase("idle", users, REST_S, SETTLE_S, rate=0.5, pilot=True)
+    first, between = (
+        msgspec.structs.replace(step, level=FIRST_STEP),
+        msgspec.structs.replace(step, growth=GROWTH**-0.5),
+    )
+    return [first, *[step] * (STEPS - 1), rest, between, rest]
+
+
 def designed(
     users: int, rounds: int, shuffle: Shuffle, able: Able | None = None, transport: str = "upgrade"
 ) -> Experiment:
     """A calibration with ``users`` connections in most of its phases; ``shuffle`` orders a list anew.
 
-    ``transport`` is that of the run, or a mix; the last phases open connections in all other ways.
+    ``transport`` is that of the run, or a mix; phases after the rounds open connections in all other ways.
     """
     able = able or Able()
     kinds: list[tuple[Kind, int, int, TransportWord]] = [
@@ -160,7 +185,10 @@ def designed(
     begins.append(len(found))
     found.append(idle)
     found += [phase("connect", 0, 0, other, _OTHER_LEVEL) for other in WAYS if other != transport]
-    return Experiment(tuple(found), tuple(begins))
+    climbs = len(found)
+    found.append(msgspec.structs.replace(idle, duration_s=REST_S, pilot=True))
+    found += [*climb("call", users), *(climb("all", users) if able.to_all else [])]
+    return Experiment(tuple(found), tuple(begins), climbs)
 
 
 def own(users: int, rate: float | None, rounds: int, shuffle: Shuffle) -> Experiment:

@@ -24,7 +24,8 @@ class Phase(msgspec.Struct, frozen=True, omit_defaults=True):
     ``level`` is the CPU that it is to take of the server, in cores, or in shares of what it may fill where
     that is less than one; with 0 each user does ``rate`` turns a second. ``size`` is in bytes of text.
     ``room_size`` is in users. ``transport`` is that of new connections, "" for the run's. ``pilot``: it only
-    finds rates, and shows no cost.
+    finds rates, and shows no cost. ``growth``, where it is more than 0: it is a step of a climb to the load
+    that the server cannot keep up with; without a level its rate is so many times that of the step before.
     """
 
     kind: Kind
@@ -37,6 +38,7 @@ class Phase(msgspec.Struct, frozen=True, omit_defaults=True):
     room_size: int = 0
     transport: TransportWord = ""
     pilot: bool = False
+    growth: float = 0.0
 
     @property
     def work(self) -> tuple[str, int, int, str]:
@@ -56,7 +58,7 @@ class Phase(msgspec.Struct, frozen=True, omit_defaults=True):
             "mixed": "calls and messages in turn",
             "own": "the scenario",
         }[self.kind]
-        return f"{kind}, {self.users} users"
+        return f"{'climb: ' if self.growth else ''}{kind}, {self.users} users"
 
 
 class Timetable:

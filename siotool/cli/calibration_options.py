@@ -16,7 +16,7 @@ from siotool.errors import InputError
 
 #: The scenario that comes with siotool for it; it is not listed.
 BUILT_IN = "_calibration"
-_USERS, _SECONDS, _SECONDS_AT_MOST = 100, 360.0, 600.0
+_USERS, _SECONDS, _SECONDS_AT_MOST = 100, 430.0, 600.0
 #: Options that decide what a calibration decides itself, and those that judge a load that it does not have.
 _DECIDED = ("--find-capacity", "--stage", "--spawn-rate", "--arrival-rate")
 _JUDGING = ("--fail-if", "--plan", "--baseline", "--history")
@@ -148,7 +148,8 @@ def _typed(text: str) -> Experiment:
         raise InputError(f"--set phases: {error}", "give a list of phases in JSON") from None
     if not phases:
         raise InputError("--set phases has no phase", "leave it out")
-    return Experiment(phases, (0, len(phases)))
+    climbs = [number for number, phase in enumerate(phases) if phase.growth]
+    return Experiment(phases, (0, climbs[0] if climbs else len(phases)), climbs[0] if climbs else None)
 
 
 def _rate(loaded: Any, settings: Mapping[str, Any]) -> float | None:

@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 
 from siotool.plan.evidence.calibrated import CPU_BETWEEN_STARTS, CalibratedProfile
-from siotool.plan.evidence.curve import terms
+from siotool.plan.evidence.curve import CostCurve, terms
+from siotool.plan.evidence.full_server import full_times
 from siotool.plan.evidence.holds import LOAD
 from siotool.report.capacity_estimate import CapacityEstimate
 from siotool.report.contents import format_cores
@@ -35,6 +36,7 @@ _ONE = (
 def capacity_by_profile(profile: CalibratedProfile, runs: Sequence[Run]) -> CapacityEstimate | None:
     """As much of the runs' load as fills a server at the profile's costs; None where nothing travelled.
 
+    Where the calibration climbed until the server did not keep up, it is as much as a full server does.
     A server of the runs that may use less than the calibrated one did, as under a quota, is full earlier.
     """
     profile = _of_cores(profile, runs)
@@ -43,20 +45,26 @@ def capacity_by_profile(profile: CalibratedProfile, runs: Sequence[Run]) -> Capa
     wire = seconds.mean("bytes_per_s", seconds.held)
     if not (wire > 0 and all(math.isfinite(value) for value in load.values())):
         return None
-    times = _times(profile, load)
+    full = full_times(profile.full, profile.curve, load)
+    filled = format_cores(round(profile.server_cores, 2))
+    most = profile.server_cores * (full.value if full is not None else 1.0)
+    seen = min(profile.cores_most / profile.server_cores, 1.0)
+    times = _times(profile.curve, load, most)
     if times is None:
         return None
-    low, high = (wire * times * one for one in _spread(profile, load, times))
+    low, high = (wire * times * one for one in _spread(profile, load, times, most))
     value = wire * times
-    seen = min(profile.cores_most / profile.server_cores, 1.0)
-    filled = format_cores(round(profile.server_cores, 2))
+    how = f"its calibration took up to {format_share(seen)} of them"
+    if full is not None:
+        low, high = low * full.low / full.value, high * full.high / full.value
+        how = f"in a full server that is {full.value:.2f} times what its costs say, as its calibration saw"
     return CapacityEstimate(
         value,
         min(low, value),
         max(high, value),
         "profile",
-        f"by the profile {profile.run}: as much of this load as fills {filled}; "
-        f"its calibration took up to {format_share(seen)} of them, and the network's limit is not in it",
+        f"by the profile {profile.run}: as much of this load as fills {filled}; {how}, and the network's "
+        "limit is not in it",
     )
 
 
@@ -73,8 +81,10 @@ def _of_cores(profile: CalibratedProfile, runs: Sequence[Run]) -> CalibratedProf
     )
 
 
-def _spread(profile: CalibratedProfile, load: Mapping[str, float], times: float) -> tuple[float, float]:
-    """The ends of the interval, as shares of what fills the server: costs may be others.
+def _spread(
+    profile: CalibratedProfile, load: Mapping[str, float], times: float, most: float
+) -> tuple[float, float]:
+    """The ends of the interval, as shares of what fills the server with ``most`` cores: costs may be others.
 
     Near the full server the load counts straight; what does not grow with it is the server at rest, and the
     turns of its loop.
@@ -85,29 +95,29 @@ def _spread(profile: CalibratedProfile, load: Mapping[str, float], times: float)
     still = sum((rows[name] * amounts[name] for name in _STILL if name in rows), np.zeros(1))
     still = still + shape.waking_cores
     work = sum((row * amounts[name] for name, row in rows.items() if name not in _STILL), np.zeros(1))
-    shares = np.maximum(profile.server_cores - still, 0.0) / np.maximum(work, 1e-9)
+    shares = np.maximum(most - still, 0.0) / np.maximum(work, 1e-9)
     low, high = (float(one) for one in np.quantile(shares, (0.025, 0.975)))
     # a phase that the fit had not seen, of a server started again
     more = math.exp(_WITHIN * math.hypot(profile.error_cv, CPU_BETWEEN_STARTS))
     return low / more, high * more
 
 
-def _times(profile: CalibratedProfile, load: Mapping[str, float]) -> float | None:
-    """How many times a load fills the server; None where no number does, or a server at rest is full."""
+def _times(curve: CostCurve, load: Mapping[str, float], most: float) -> float | None:
+    """How many times a load takes ``most`` cores; None where no number does, or a server at rest does."""
 
     def cores(times: float) -> float:
-        return profile.curve.cores({column: times * amount for column, amount in load.items()})
+        return curve.cores({column: times * amount for column, amount in load.items()})
 
     low, high = 0.0, 1.0
-    if cores(low) >= profile.server_cores:
+    if cores(low) >= most:
         return None
-    while cores(high) < profile.server_cores:
+    while cores(high) < most:
         low, high = high, 2 * high
         if high > _MOST_TIMES:
             return None
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if cores(middle) < profile.server_cores else (low, middle)
+        low, high = (middle, high) if cores(middle) < most else (low, middle)
     return high
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from siotool.histogram import Sparse, bucket_values
+from siotool.histogram import later
 from siotool.runfile import Interval, Operation
 
 Kind = Literal["late", "failed", "connects", "delivery", "exceptions", "withheld", "away", "level"]
@@ -78,12 +78,6 @@ def mean_level_s(objectives: list[Objective], interval: Interval) -> float | Non
     users = interval.connections.users
     away = max(0, users - interval.connections.open) / users if users else 0.0
     return total / count + away if count else None
-
-
-def later(times: Sparse, limit_s: float) -> int:
-    """Number of times above a limit, within the histogram's error."""
-    bucket, count = times.buckets()
-    return int(count[bucket_values(bucket) > limit_s].sum())
 
 
 def _chosen(objective: Objective, interval: Interval) -> list[Operation]:

@@ -1,8 +1,12 @@
-"""Follows a calibration's timetable, and finds the rates at which phases take the CPU they are to take."""
+"""Follows a calibration's timetable, and finds the rates at which phases take the CPU they are to take.
+
+A climb ends with the first load that the server does not keep up with, or that the generator cannot make.
+"""
 
 from collections.abc import Callable, Sequence
 
 from siotool.calibration.phase import Phase, Timetable
+from siotool.runs.keeping_up import keeps_up, late_share
 from siotool.swarm.program import Seen, Wanted
 
 #: The CPU that a phase may take of each generator process, as a share of what it may use.
@@ -18,6 +22,8 @@ _FEWEST_TURNS = 10
 _MOVE_SHARE = 0.7
 #: CPU seconds of the server that a turn of a kind not seen yet is thought to take, and any turn at least.
 _GUESS_S, _LEAST_S = 300e-6, 1e-6
+#: A step of a climb that grows by less than this is as high as the generator can make it.
+_LEAST_GROWTH = 1.01
 #: What a larger size is thought to cost at first, per byte and recipient.
 _GUESS_BYTE_S = 0.5e-9
 
@@ -36,7 +42,8 @@ class _TurnCosts:
             return
         mean = sum(shares) / len(shares)
         if phase.kind == "idle":
-            self._rest = mean
+            # in a pilot a server may still be at work on what waited for it
+            self._rest = self._rest if phase.pilot else mean
         elif turns_per_s > 0:
             self._costs[phase.work] = max(_LEAST_S, (mean - self._rest) / turns_per_s)
 
@@ -73,7 +80,7 @@ class CalibrationProgram:
     ) -> None:
         self._planned = timetable
         self._closing = len(timetable.phases) if closing is None else closing
-        #: Without what is left out: how many phases, and so many seconds.
+        #: Without what was left out so far: how many phases, and so many seconds.
         self._timetable = timetable
         self._skipped, self._skipped_s = 0, 0.0
         self._processes = processes
@@ -89,14 +96,17 @@ class CalibrationProgram:
         number = self._timetable.number_at(elapsed_s + 1e-6)
         left_out = ""
         if not self._skipped and self._enough(number):
-            left_out = self._leave_out(number)
+            left_out = self._leave_out(number, self._closing, "enough is known")
+        if elapsed_s + 1e-6 >= self._timetable.starts[-1]:
+            return None
+        if number:
+            self._learn(number - 1, seen)
+        left_out += self._end_of_climb(number, seen)
         starts = self._timetable.starts
         if elapsed_s + 1e-6 >= starts[-1]:
             return None
         phase = self._timetable.phases[number]
-        if number:
-            self._learn(number - 1, seen)
-        rate = self._rates[number] = self._rate(phase)
+        rate = self._rates[number] = self._rate(number)
         before = self._timetable.phases[number - 1].users if number else 0
         stage = number + self._skipped
         within_s = max(0.5, phase.settle_s * _MOVE_SHARE)
@@ -110,24 +120,42 @@ class CalibrationProgram:
             skipped_s=self._skipped_s,
         )
 
-    def _leave_out(self, number: int) -> str:
-        """Go on with the closing phases instead of phase ``number``; returns what a note says of it."""
-        phases, starts = self._planned.phases, self._planned.starts
-        self._skipped, self._skipped_s = self._closing - number, starts[self._closing] - starts[number]
-        self._timetable = Timetable((*phases[:number], *phases[self._closing :]))
-        return f"enough is known, so phases {number + 1} to {self._closing} are left out; "
+    def _leave_out(self, number: int, until: int, why: str) -> str:
+        """Go on with phase ``until`` of those left instead of ``number``; returns what a note says of it."""
+        phases, starts = self._timetable.phases, self._timetable.starts
+        first, last = number + self._skipped + 1, until + self._skipped
+        self._skipped += until - number
+        self._skipped_s += starts[until] - starts[number]
+        self._timetable = Timetable((*phases[:number], *phases[until:]))
+        named = f"phases {first} to {last} are" if last > first else f"phase {first} is"
+        return f"{why}, so {named} left out; "
+
+    def _end_of_climb(self, number: int, seen: Sequence[Seen]) -> str:
+        """Leave the steps of a climb out that show nothing; returns what a note says of it."""
+        phases = self._timetable.phases
+        climbs = number and number < len(phases) and phases[number].growth > 1 and phases[number - 1].growth
+        if not climbs:
+            return ""
+        steps_end = next(at for at in range(number, len(phases)) if phases[at].growth <= 1)
+        if not keeps_up(late_share(one.interval for one in self._settled(number - 1, seen))):
+            return self._leave_out(number, steps_end, "the server does not keep up")
+        if (self._rate(number) or 0.0) < _LEAST_GROWTH * (self._rates[number - 1] or 0.0):
+            # neither the step between two others nor a rest is needed
+            climb_end = next((at for at in range(steps_end, len(phases)) if phases[at].level), len(phases))
+            return self._leave_out(number, climb_end, "siotool can load it with no more")
+        return ""
+
+    def _settled(self, number: int, seen: Sequence[Seen]) -> list[Seen]:
+        """The intervals of a phase in which it had settled."""
+        begin = self._timetable.starts[number] + self._timetable.phases[number].settle_s
+        end = self._timetable.starts[number + 1]
+        return [one for one in seen if one.t_s - one.duration_s >= begin - 0.01 and one.t_s <= end + 0.01]
 
     def _learn(self, number: int, seen: Sequence[Seen]) -> None:
         """Take what a turn of a phase that is over cost."""
         known = [one.server_cores for one in seen if one.server_cores]
         self._full_cores = min(1.0, *known[-1:]) if known else 1.0
-        phase, begin = self._timetable.phases[number], self._timetable.starts[number]
-        end = self._timetable.starts[number + 1]
-        settled = [
-            one
-            for one in seen
-            if one.t_s - one.duration_s >= begin + phase.settle_s - 0.01 and one.t_s <= end + 0.01
-        ]
+        phase, settled = self._timetable.phases[number], self._settled(number, seen)
         seconds = sum(one.duration_s for one in settled)
         begun = sum(one.achieved_per_s * one.duration_s for one in settled)
         if phase.kind != "idle" and begun < _FEWEST_TURNS:
@@ -142,19 +170,27 @@ class CalibrationProgram:
         ]
         self._generator.learn(phase, busiest, turns)
 
-    def _rate(self, phase: Phase) -> float | None:
+    def _rate(self, number: int) -> float | None:
+        phase = self._timetable.phases[number]
         if phase.kind == "own":
             return phase.rate or None
-        if not phase.level:
+        if not (phase.level or phase.growth):
             return max(phase.rate, _SLOWEST)
         receivers = {"all": phase.users, "room": phase.room_size, "mixed": phase.room_size}.get(phase.kind, 1)
         receivers = max(1, receivers)
         most = _MOST_CONNECTS if phase.kind == "connect" else _MOST_TURNS
         turns = min(
-            self._server.turns(phase, receivers, phase.level * self._full_cores),
+            self._climbed(number) * phase.users
+            if phase.growth and not phase.level
+            else self._server.turns(phase, receivers, phase.level * self._full_cores),
             self._generator.turns(phase, receivers, _GENERATOR_MOST),
             most * self._processes,
             _MOST_DELIVERIES * self._processes / receivers,
             _MOST_BYTES * self._processes / receivers / max(1, phase.size),
         )
         return max(_SLOWEST, turns / phase.users)
+
+    def _climbed(self, number: int) -> float:
+        """The rate of a step of a climb: so many times that of the step before."""
+        before = next(at for at in range(number - 1, -1, -1) if self._timetable.phases[at].growth)
+        return self._timetable.phases[number].growth * (self._rates[before] or 0.0)

@@ -13,7 +13,8 @@ some fifteen minutes for each server, on a machine with nothing else to do; wher
 the server is bound to one and the generator to another, and both are kept awake, as in every calibration.
 ``--capacity`` searches for the capacity of one more process, with its CPUs kept awake too, and compares it
 with the profile's, at the machine's pace during the search (five minutes more). The servers on Node.js have
-half a core there, by a quota: a whole one delivers more than the generator's core can take. ``--runs`` keeps
+half a core there, by a quota: a whole one delivers more than the generator's core can take. So they are
+calibrated once more with that (seven minutes). ``--runs`` keeps
 the runs there and takes those that are there already; ``--write`` writes docs/prediction.md, with every
 workload, also those that were missed.
 """
@@ -190,11 +191,14 @@ def _on(cpu: int) -> Any:
     return lambda: os.sched_setaffinity(0, {cpu})
 
 
-def load(name: str, folder: Path, phases: Sequence[Phase] | None) -> None:
-    """Calibrate a fresh server, or let it have the phases given; ``folder`` gets the run."""
+def load(name: str, folder: Path, phases: Sequence[Phase] | None, *, limited: bool = False) -> None:
+    """Calibrate a fresh server, or let it have the phases given; ``folder`` gets the run.
+
+    ``limited``: with no more of a core than where its capacity is searched.
+    """
     if (folder / "run.jsonl").exists():
         return
-    with served(name) as (url, pid):
+    with served(name) as (url, pid), _limited(name, pid) if limited else nullcontext():
         given = ["--set", f"phases={encode(phases)}"] if phases is not None else []
         asked = ["--calibrate", "--transport", "websocket", *given]
         done = _loadtest(url, pid, folder, asked)
@@ -221,7 +225,7 @@ def compared(name: str, runs: Path) -> Compared | None:
         if not (folder / "run.jsonl").exists():
             raise SystemExit(f"{name}: {done.stderr}")
     run = reading.read(folder)
-    profile = read_profile(runs / f"{name}-calibrated" / "profile.json")
+    profile = read_profile(_calibrated_alike(name, runs) / "profile.json")
     found = searched([run])
     said = capacity_by_profile(_slower(profile, _pace_of(run, profile.usual_pace)), [judged_part(run)])
     if isinstance(found, str) or found.at_least or said is None:
@@ -250,6 +254,14 @@ def _slower(profile: CalibratedProfile, pace: float) -> CalibratedProfile:
     costs = {name: pace * cost for name, cost in curve.costs.items()}
     rows = [[pace * cost for cost in row] for row in profile.replicates]
     return replace(profile, curve=replace(curve, costs=costs, shape=shape), replicates=rows)
+
+
+def _calibrated_alike(name: str, runs: Path) -> Path:
+    """The calibration of a server with as much of a core as the one that is searched."""
+    if name not in QUOTAS:
+        return runs / f"{name}-calibrated"
+    load(name, folder := runs / f"{name}-calibrated-limited", None, limited=True)
+    return folder
 
 
 def _limited(name: str, pid: int) -> AbstractContextManager[None]:

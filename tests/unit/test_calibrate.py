@@ -470,13 +470,14 @@ def test_phases_that_the_server_did_not_keep_up_with_are_left_out(
     overload: Callable[[Interval], Interval],
 ) -> None:
     """A full server gathers its work: what it takes of each is less than on one that keeps up."""
-    heavy = max(one.level for one in PHASES)
+    heavy = max(one.level for one in PHASES if not one.growth)
     run = changed(
         made_run(PHASES), lambda one: one.level == heavy and one.kind != "connect" and not one.pilot, overload
     )
     found = calibrate(run, PHASES, 1)
-    left_out = [one for one in found.phases if not one.used and one.load["connections"]]
-    assert 3 <= len(left_out) < len(found.phases) / 2
+    rounds = [one for one in found.phases if not one.words.startswith("climb")]
+    left_out = [one for one in rounds if not one.used and one.load["connections"]]
+    assert 3 <= len(left_out) < len(rounds) / 2
     assert any("did not keep up with" in said for said in found.remarks)
     load = load_of_phase(Phase("call", 60, 8.0, rate=9.0, size=300))
     assert found.curve.cores(load) == pytest.approx(SERVER.cores(load), rel=0.1)

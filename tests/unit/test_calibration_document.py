@@ -13,6 +13,7 @@ from siotool.plan.evidence.calibrate import calibrate
 from siotool.plan.evidence.calibrated import CalibratedProfile, MemoryFigures, WayFigures
 from siotool.plan.evidence.calibrated_inputs import inputs_of_profile
 from siotool.plan.evidence.curve import CurveShape
+from siotool.plan.evidence.full_server import FullWork
 from siotool.plan.evidence.holds import whole_hold
 from siotool.plan.evidence.wishes import with_wishes
 from siotool.plan.inputs.ranges import Replicates
@@ -195,3 +196,15 @@ def test_the_machine_is_said_with_the_model_of_its_cpu_where_it_is_known(profile
     machine = msgspec.structs.replace(machine, cpu="AMD EPYC 7763")
     run.header = msgspec.structs.replace(run.header, generators=[machine])
     assert "on Linux, AMD EPYC 7763, 2 CPUs, 8.59 GB; siotool" in shown(calibrate(run, PHASES, 1))
+
+
+def test_what_a_full_server_does_is_said_or_that_it_is_not_known(profile: CalibratedProfile) -> None:
+    assert "Whether a full server does more or less is not known: it kept up with all" in shown(profile)
+    known = msgspec.structs.replace(profile, full=[FullWork(kind="all", value=1.6, low=1.5, high=1.7)])
+    text = shown(known)
+    assert "A full server does 1.60 times (1.50 to 1.70) what the costs of messages to all say" in text
+    assert "kept up with all" not in text
+    rounds = [one for one in profile.phases if not one.words.startswith("climb")]
+    assert "kept up with all" not in shown(msgspec.structs.replace(profile, phases=rounds)), (
+        "it did not climb"
+    )

@@ -9,12 +9,13 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from siotool.calibration.design import LEVELS, PING_S, Able, designed, own, rounds_within
+from siotool.calibration.design import LEVELS, PING_S, Able, Experiment, climb, designed, own, rounds_within
 from siotool.calibration.phase import Phase, Timetable, decode, encode
 from siotool.cli.calibration import Calibrating, Wish
+from siotool.histogram import Histogram
 from siotool.measured_servers import MeasuredServer, ServerUse
 from siotool.plan.evidence.calibrated import WantedInterval
-from siotool.runfile import Bytes, Connections, Delivery, Interval, UserClass, WorkerHealth
+from siotool.runfile import Bytes, Connections, Delivery, Interval, Operation, UserClass, WorkerHealth
 from siotool.runs import reading
 from siotool.swarm.calibration_program import CalibrationProgram
 from siotool.swarm.program import Seen, seen
@@ -62,9 +63,10 @@ def test_every_round_has_every_kind_of_work_once_in_an_order_of_its_own() -> Non
     assert all(each[-1][0] == "connect" for each in rounds), "connections are opened besides at its end"
     first = [one.kind for one in found.phases].index("connect")
     assert first == found.rounds[1] - 2, "before that, a whole round shows what a server keeps of its work"
-    assert {one.level for one in found.phases if one.level and not (one.pilot or one.transport)} == set(
-        LEVELS
-    )
+    levels = {
+        one.level for one in found.phases if one.level and not (one.pilot or one.transport or one.growth)
+    }
+    assert levels == set(LEVELS)
     assert designed(100, 3, Random(1).shuffle) == found
     assert designed(100, 3, Random(2).shuffle) != found
 
@@ -73,7 +75,8 @@ def test_connections_that_do_nothing_are_watched_for_a_whole_ping_interval() -> 
     """Pings are 25 s apart, and of users that connected together they come together: in four seconds there
     were none or many of them, and idle connections were said to cost nothing.
     """
-    idle = [one for one in designed(100, 2, Random(1).shuffle).phases if one.kind == "idle"]
+    phases = designed(100, 2, Random(1).shuffle).phases
+    idle = [one for one in phases if one.kind == "idle" and not one.pilot]
     assert len(idle) == 2
     assert {one.duration_s - one.settle_s for one in idle} == {PING_S}
 
@@ -90,7 +93,7 @@ def test_connections_that_do_nothing_are_watched_for_a_whole_ping_interval() -> 
 def test_connections_are_opened_in_all_ways_at_last(transport: str, others: list[str]) -> None:
     """By upgrade, the default, they were opened by upgrade twice, and never by WebSocket."""
     found = designed(100, 2, Random(1).shuffle, transport=transport)
-    kind, *ways = [(one.kind, one.transport) for one in found.phases[found.rounds[-1] :]]
+    kind, *ways = [(one.kind, one.transport) for one in found.phases[found.closing : found.climbs]]
     assert kind == ("idle", "")
     assert ways == [("connect", other) for other in others]
     assert {one.transport for one in found.phases[: found.rounds[-1]]} == {""}
@@ -117,11 +120,19 @@ def test_what_is_known_early_leaves_out_rounds_and_nothing_else(
         stages.append(wanted.stage)
         ends.append(at := wanted.until_s)
     last = found.rounds[known_at]
-    assert stages == [*range(last), *range(found.closing, len(found.phases))]
+    assert found.climbs is not None
+    assert [one for one in stages if one < found.climbs] == [
+        *range(last),
+        *range(found.closing, found.climbs),
+    ]
     had = found.as_run(stages)
     assert had.phases == tuple(found.phases[number] for number in stages)
     assert (had.rounds, had.seconds) == (found.rounds[: known_at + 1], at)
-    assert [one.transport for one in had.phases[had.closing :]] == ["", "websocket", "polling"]
+    assert [one.transport for one in had.phases[had.closing : had.climbs]] == [
+        "",
+        "websocket",
+        "polling",
+    ]
 
 
 def test_what_looks_whether_enough_is_known_is_ready_before_the_load() -> None:
@@ -153,7 +164,8 @@ def test_workers_hear_from_which_moment_of_the_timetable_they_go_on() -> None:
 def test_a_run_that_ended_within_its_rounds_has_those_that_it_came_to() -> None:
     found = designed(100, 3, Random(1).shuffle)
     assert found.as_run(range(found.rounds[1] + 2)).rounds == found.rounds[:3]
-    assert found.as_run(range(len(found.phases))) == found.as_run(()) == found
+    assert found.as_run(range(len(found.phases))) == found
+    assert found.as_run(()).phases == found.phases[: found.climbs]
 
 
 def test_a_phase_that_could_not_be_measured_is_not_taken_for_a_round_that_was_left_out() -> None:
@@ -194,7 +206,7 @@ def test_a_scenario_of_ones_own_varies_users_and_rate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "rounds"), [(10.0, 0), (173.0, 0), (174.0, 1), (233.0, 1), (234.0, 2), (354.0, 4)]
+    ("seconds", "rounds"), [(10.0, 0), (244.0, 0), (245.0, 1), (304.0, 1), (305.0, 2), (425.0, 4)]
 )
 def test_rounds_that_fit_into_a_time(seconds: float, rounds: int) -> None:
     assert rounds_within(seconds, lambda count: designed(100, count, Random(1).shuffle)) == rounds
@@ -286,3 +298,84 @@ def test_a_level_is_of_what_a_server_may_fill_where_that_is_less_than_a_core(
     then = program.tick(3.0, told)
     assert then is not None
     assert then.rate == pytest.approx(rate)
+
+
+def of_a_climb(end: float, *times_s: float, generator: float = 0.1, turns: int = 800) -> Seen:
+    """A second of a full server, with the times of what was delivered."""
+    heard = Histogram()
+    heard.record(times_s)
+    interval = msgspec.structs.replace(
+        second(end, 1.0, generator, turns=turns).interval,
+        operations=[Operation("deliver", "say", len(times_s), response=heard.sparse())],
+    )
+    return seen(interval, 0.0, [])
+
+
+SOON, LATE = (0.01,) * 100, (0.01,) * 98 + (0.4,) * 2
+#: 100 messages a second take a whole core in the first phase.
+PILOT = Phase("all", 100, 3.0, 1.0, rate=1.0, pilot=True)
+CLIMB = [PILOT, *climb("all", 100)]
+
+
+@pytest.mark.parametrize(
+    ("steps", "stages", "rates", "note"),
+    [
+        pytest.param(
+            [SOON, SOON, LATE],
+            [1, 2, 3, 7, 8, 9],
+            [1.0, 1.2, 1.44, 1.2 * 1.2**0.5],
+            "the server does not keep up, so phases 5 to 7 are left out; ",
+            id="the step after the one with which it does not keep up is between the last two",
+        ),
+        pytest.param(
+            [LATE], [1, 7, 8, 9], [1.0, 1.2**-0.5],
+            "the server does not keep up, so phases 3 to 7 are left out; ",
+            id="it does not keep up with the first",
+        ),
+        pytest.param(
+            [SOON] * 4 + [LATE], [1, 2, 3, 4, 5, 7, 8, 9], [1.2**n for n in range(5)] + [1.2**3.5],
+            "the server does not keep up, so phase 7 is left out; ",
+            id="it does not keep up with the last but one",
+        ),
+        pytest.param(
+            [SOON] * 6, list(range(1, 10)), [1.2**n for n in range(6)] + [1.2**4.5], "",
+            id="it keeps up with all",
+        ),
+    ],
+)  # fmt: skip
+def test_a_climb_ends_with_what_the_server_does_not_keep_up_with(
+    steps: list[tuple[float, ...]], stages: list[int], rates: list[float], note: str
+) -> None:
+    program = CalibrationProgram(Timetable(CLIMB), 1)
+    assert program.tick(0.0, []) is not None
+    at, told, found, notes = 3.0, [of_a_climb(2.0, turns=100), of_a_climb(3.0, turns=100)], [], ""
+    while (wanted := program.tick(at, told)) is not None:
+        found.append(wanted)
+        notes += wanted.note.rpartition("phase ")[0]
+        times = steps[wanted.stage - 1] if wanted.stage <= len(steps) else SOON
+        told += [of_a_climb(end, *times) for end in range(int(at) + 1, int(wanted.until_s) + 1)]
+        at = wanted.until_s
+    assert [one.stage for one in found] == stages
+    climbed = [one.rate or 0.0 for one in found if CLIMB[one.stage].growth]
+    assert climbed[0] == pytest.approx(0.9)
+    assert [rate / climbed[0] for rate in climbed] == pytest.approx(rates)
+    assert note in notes
+    had = Experiment(tuple(CLIMB), (1,), 1).as_run(stages)
+    assert had.phases == (PILOT, *(CLIMB[number] for number in stages))
+
+
+def test_a_climb_ends_with_the_most_that_the_generator_can_make() -> None:
+    """90 messages a second took 0.6 of it: it can make no more than 97, and no step between is needed."""
+    phases = [*CLIMB, *climb("call", 100)]
+    program = CalibrationProgram(Timetable(phases), 1)
+    program.tick(0.0, [])
+    told = [of_a_climb(2.0, turns=100), of_a_climb(3.0, turns=100)]
+    stages = []
+    for at, share in ((3.0, 0.6), (7.0, 0.65), (11.0, 0.65)):
+        wanted = program.tick(at, told)
+        assert wanted is not None
+        stages.append(wanted.stage)
+        turns = round(100 * (wanted.rate or 0.0))
+        told += [of_a_climb(at + second, *SOON, generator=share, turns=turns) for second in (2.0, 3.0, 4.0)]
+    assert stages == [1, 2, len(CLIMB)]
+    assert "siotool can load it with no more, so phases 4 to 10 are left out; " in wanted.note

@@ -5,8 +5,11 @@ from siotool.document.document import Curve as Line
 from siotool.plan.evidence.calibrated import CalibratedProfile, CostFigure, PhaseFigures
 from siotool.plan.evidence.curve import CurveShape
 from siotool.runfile import Pace
+from siotool.runs.keeping_up import LATE_S
 from siotool.units import format_count, format_duration, format_share, format_size
 
+#: What climbs until the server does not keep up.
+_CLIMBED = {"call": "calls", "all": "messages to all"}
 #: Costs that a reader takes along.
 _SHOWN = (("delivery", "a delivery"), ("inbound", "a message in"), ("connect", "a connection"))
 
@@ -156,7 +159,24 @@ def _reach(profile: CalibratedProfile) -> list[Sentence | Table]:
             "that, and beyond the loads below, costs are extrapolated."
         ),
         Table(columns("measured up to", "per server>"), rows),
+        *_full(profile),
     ]
+
+
+def _full(profile: CalibratedProfile) -> list[Sentence]:
+    """What a full server does; that it is not known, where it kept up with all of a climb."""
+    said = [
+        f"A full server does {one.value:.2f} times ({one.low:.2f} to {one.high:.2f}) what the costs of "
+        f"{_CLIMBED[one.kind]} say, before 1 % of them come later than {format_duration(LATE_S)}."
+        for one in profile.full
+    ]
+    climbed = any(phase.words.startswith("climb") for phase in profile.phases)
+    if climbed and not said:
+        said = [
+            "Whether a full server does more or less is not known: it kept up with all that siotool could "
+            "load it with, or did not though it was not full."
+        ]
+    return [Sentence(one) for one in said]
 
 
 def _usual(pace: Pace | None) -> str:

@@ -24,6 +24,7 @@ from siotool.plan.evidence.curve import (
     fit_curve,
     solve,
 )
+from siotool.plan.evidence.full_server import full_work
 from siotool.plan.evidence.heap import course_of, fit_memory
 from siotool.plan.evidence.holds import (
     FULL_LOOP,
@@ -66,7 +67,8 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
     server = _only_server(run)
     usual = usual_pace(run)
     held = [hold for hold in holds_of(run, phases, usual) if not hold.phase.pilot]
-    sound = [hold for hold in held if not hold.overloaded]
+    climbs = [hold for hold in held if hold.phase.growth]
+    sound = [hold for hold in held if not (hold.phase.growth or hold.overloaded)]
     rest = [hold for hold in sound if not hold.phase.transport]
     working = [hold for hold in rest if hold.phase.kind != "idle"]
     _check_holds(run, sound)
@@ -87,6 +89,7 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
         cold = {hold.number for hold in working[:discarded]}
         rest = [hold for hold in rest if hold.number not in cold]
         fit = _fit(rest, names)
+    loop_cores = _loop_cores(sound)
     generator = Generator(PCG64(seed))
     replicates = _replicates(rest, names, fit, generator)
     doubts = _doubts(run)
@@ -107,13 +110,14 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
         machine=MachineFigures(machine.system, machine.cpus, machine.memory_bytes, machine.cpu),
         server=server.source,
         server_cores=server.cores,
-        loop_cores=_loop_cores(sound),
+        loop_cores=loop_cores,
         server_memory_bytes=server.memory_bytes,
         seconds=round(run.intervals[-1].t_s, 1),
         curve=fit.curve,
         names=tuple(names),
         replicates=[[float(value) for value in row] for row in replicates],
         costs=_costs(rest, names, absorbed, fit, replicates),
+        full=full_work(climbs, sound, fit.curve, loop_cores or server.cores),
         error_cv=_unseen_error(rest, names, fit),
         floor_cores=FLOOR_CORES,
         usual_pace=usual,
@@ -127,7 +131,7 @@ def calibrate(run: Run, phases: Sequence[Phase], seed: int) -> CalibratedProfile
         wanted=[],
         valid="suspect" if doubts else "yes",
         doubts=doubts,
-        remarks=_remarks(rest, discarded, len(held) - len(sound)),
+        remarks=_remarks(rest, discarded, len(held) - len(climbs) - len(sound)),
     )
 
 

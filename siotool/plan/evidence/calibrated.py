@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from siotool.plan.evidence.curve import CostCurve, saturating
+from siotool.plan.evidence.full_server import FullWork
 from siotool.plan.evidence.holds import Load
 from siotool.runfile import Pace
 from siotool.units import format_size
@@ -133,7 +134,8 @@ class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):
     ``measured_to`` is the most of each column of
     a load; ``cores_most`` the most CPU that a phase took. ``seconds`` is how long it took.
     ``server_cores`` are those that the server may fill, ``loop_cores`` what it takes of them when its event
-    loops are full, None where nothing shows them. ``doubts`` are why it is ``suspect``.
+    loops are full, None where nothing shows them. ``full`` is how much a full server does of what its costs
+    say, of each kind of work that climbed until it did not keep up. ``doubts`` are why it is ``suspect``.
     """
 
     version: Literal[1] = 1
@@ -166,6 +168,7 @@ class CalibratedProfile(msgspec.Struct, frozen=True, kw_only=True):
     measured_to: Load
     cores_most: float
     wanted: list[WantedInterval]
+    full: list[FullWork] = []
     valid: Literal["yes", "suspect"] = "yes"
     doubts: list[str] = []
     remarks: list[str]

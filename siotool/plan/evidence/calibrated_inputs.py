@@ -68,7 +68,7 @@ def inputs_of_profile(
             figures[key] = Figure(0.0, Provenance("measured", cost.sentence))
     figures["server.processes"] = Figure(float(processes), runs)
     figures["server.process_cores"] = Figure(min(1.0, profile.full_cores / processes), runs)
-    if (capacity := _capacity(profile, drawn, size)) is not None:
+    if (capacity := _capacity(profile, drawn, size, generator)) is not None:
         kind = Provenance("measured", f"{runs.detail}: messages of {format_size(size)} that fill its cores")
         figures["server.capacity"] = Figure(Replicates(tuple(map(float, capacity)), "cpu"), kind)
     memory = profile.memory
@@ -95,14 +95,23 @@ _KEYS = {
 }
 
 
-def _capacity(profile: CalibratedProfile, drawn: Mapping[str, Floats], size: float) -> Floats | None:
-    """Bytes per second of a server that delivers as much as its cores can; where none was seen, answers."""
+def _capacity(
+    profile: CalibratedProfile, drawn: Mapping[str, Floats], size: float, generator: Generator
+) -> Floats | None:
+    """Bytes per second of a server that delivers as much as its cores can; where none was seen, answers.
+
+    A full server may do more than its costs say, or less (``siotool.plan.evidence.full_server``).
+    """
     wire = size + _FRAME
     name = "delivery" if "delivery" in drawn else "inbound"
     if name not in drawn or not drawn[name].all():
         return None
     each = drawn[name] + drawn.get("long", 0.0) * long_share(wire) + drawn.get("byte", 0.0) * wire
-    found: Floats = wire / each * np.maximum(0.0, profile.full_cores - _at_rest(profile, drawn))
+    most = np.full(len(each), profile.full_cores)
+    for full in profile.full:
+        if full.kind == ("all" if name == "delivery" else "call"):
+            most *= full.low * (full.high / full.low) ** generator.random(len(each))
+    found: Floats = wire / each * np.maximum(0.0, most - _at_rest(profile, drawn))
     return found
 
 

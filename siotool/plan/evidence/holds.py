@@ -12,6 +12,7 @@ import numpy as np
 from siotool.calibration.phase import Phase, Timetable
 from siotool.runfile import Pace, Run
 from siotool.runs.hold import Marks
+from siotool.runs.keeping_up import late_share
 from siotool.runs.seconds import Floats, Seconds, seconds_of
 
 #: A phase that takes no more than this of the server, in cores, is light.
@@ -55,7 +56,8 @@ class HeldPhase(msgspec.Struct, frozen=True):
     ``pace`` is how much more CPU the same work took of the machine then than at its usual pace, as a loop of
     fixed work shows (``siotool.swarm.awake``); 1 where none ran.
     ``loop`` is the share of the time in which the server's event loops were busy, NaN where it is not known,
-    and ``withheld`` the share of the operations due that the target kept users from.
+    and ``withheld`` the share of the operations due that the target kept users from. ``late`` is the share of
+    answers and deliveries that came late (``siotool.runs.keeping_up``).
     ``number`` counts phases from 0.
     """
 
@@ -71,6 +73,7 @@ class HeldPhase(msgspec.Struct, frozen=True):
     pace: float
     loop: float
     withheld: float
+    late: float
 
     @property
     def overloaded(self) -> bool:
@@ -145,6 +148,7 @@ def _hold(
         pace=_pace(seconds, rows, usual),
         loop=seconds.mean("server_loop_share", rows),
         withheld=_withheld(run, rows),
+        late=late_share(run.intervals[number] for number in np.flatnonzero(rows)),
     )
 
 
