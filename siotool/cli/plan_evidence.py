@@ -115,7 +115,11 @@ def check_calibrated(
 def _costs(measured: Measured) -> list[tuple[str, Figure]]:
     """The measured figures that a prediction rests on; not those of the formula, which may be planned."""
     figures = measured.inputs.figures.items()
-    return [(key, one) for key, one in figures if key.endswith("_cost") or key.startswith("server.memory")]
+    return [
+        (key, one)
+        for key, one in figures
+        if key.startswith("server.") and (key.endswith("_cost") or key.startswith("server.memory"))
+    ]
 
 
 def _observe(names: Sequence[str], *, accept_suspect: bool, same_target: bool = False) -> Observations:

@@ -2,9 +2,10 @@
 
 The profile is read from its file, and a plan is made of it, as the command does. The plan's messages are
 those that the users of one phase sent. Two figures are taken from it: how busy so many processes are, by the
-function that the plan solves for their number, and what a message takes of the backend by the plan's rate of
-a full one. A plan is for busy servers: it counts all the turns of a server's loop, also where a light load
-makes fewer of them. The rate says nothing of a backend that is not full; its turns are the profile's.
+function that the plan solves for their number, and how full their messages make the backend. A plan is for
+busy servers: it counts all the turns of a server's loop, also where a light load makes fewer of them. How
+full it is says nothing of the turns of a backend that is not; those are the profile's, of the same
+replicates that the plan has its costs from.
 """
 
 from collections.abc import Sequence
@@ -92,20 +93,22 @@ def planned_cores(profile: Path, phase: FleetPhase) -> tuple[float, float | None
     world = evaluate(inputs, middles(inputs)).world
     server = occupied(world)(float(phase.servers)) * world["server.process_cores"]
     limit = ADAPTER.limit(msgspec.structs.replace(world, servers=float(phase.servers)))
-    if limit is None or not world.has("topology.backend_rate"):
+    if limit is None or not world.has("topology.backend_delivery_cost"):
         return server, None
-    return server, _backend_cores(read_adapter(profile), phase, limit.demand, world["topology.backend_rate"])
+    full = limit.demand / limit.capacity_per_server * world["server.utilization"]
+    return server, _backend_cores(read_adapter(profile), phase, full)
 
 
-def _backend_cores(profile: AdapterProfile, phase: FleetPhase, sent: float, rate: float) -> float:
-    """Cores of a backend that sends so many messages per second to processes, by the rate of a full one.
+def _backend_cores(profile: AdapterProfile, phase: FleetPhase, full: float) -> float:
+    """Cores of a backend whose messages take this share of a full one.
 
-    The rate is what remains of a core beside the backend at rest and all turns of a busy loop.
+    A full one has for them what remains of a core beside itself at rest and all turns of a busy loop.
     """
     assert profile.backend is not None
-    known = {one.name: one.value for one in profile.backend.costs if one.separable}
+    rows = zip(profile.backend.names, profile.backend.replicates, strict=True)
+    known = {name: float(np.median(row)) for name, row in rows}
     beside = [one for one in TERMS["backend"] if one.name in ("base", *TURNS) and one.name in known]
     work, most = expected_work(adapter_named(profile.adapter), phase), profile.backend.turns_most
     rest = sum(known[one.name] * one.of(work, most) for one in beside)
     busy = known["base"] + most * sum(known.get(name, 0.0) for name in TURNS)
-    return rest + sent * (1 - busy) / rate
+    return rest + full * (1 - busy)

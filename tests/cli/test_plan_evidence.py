@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from siotool.document.contract import to_json
+from siotool.plan.adapters.laws import ADAPTERS
+from siotool.plan.evidence.adapter_measure import measure_adapter
 from siotool.plan.evidence.verify import Verification
+from tests.unit.fleets_of_adapters import fleet_of
+from tests.unit.test_adapter_costs import MEASURED
 
 EXAMPLE = Path(__file__).parents[2] / "reports/example/run.jsonl"
 SCHEMA = Path(__file__).parents[2] / "siotool/schemas/verification.json"
@@ -178,6 +183,20 @@ def test_a_cost_that_is_typed_is_what_is_verified(siotool, folder):
     found = [{check["name"]: check for check in one["checks"]} for one in (measured, typed)]
     assert {"cpu", "memory", "files", "connections"} == set(found[0])
     assert found[1]["cpu"]["high"] < found[0]["cpu"]["low"]
+
+
+def test_a_rate_that_is_typed_in_the_place_of_a_measured_adapters_costs_can_be_verified(siotool, folder):
+    """A run beside an adapter's profile ended as a bug: both had replicates of one group, not equally many.
+
+    And so would have ended the look-up of the costs that the rate replaces.
+    """
+    adapter = ADAPTERS["redis"]
+    profile = measure_adapter(adapter, fleet_of(adapter, (1, 2, 4)), (), MEASURED, 1)
+    (folder / "redis.json").write_text(to_json(profile, 10), encoding="utf-8")
+    places = ("--from", "seen", "--from", "redis.json", "--verify", "seen", "--format=json")
+    done = planned(siotool, *places, "--set", "topology.backend_rate=1k/s", cwd=folder)
+    assert done.returncode in (0, 4), done.stderr
+    assert json.loads(done.stdout)["checks"]
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

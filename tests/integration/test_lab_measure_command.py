@@ -97,8 +97,9 @@ def test_a_plan_takes_what_was_measured_in_the_place_of_guesses(folder: Path) ->
         assert run in rows[key]["provenance"]["detail"], key
         assert rows[key]["value"] != guessed[key]["value"], key
     assert rows["server.adapter_cost"]["value"] > 0
-    assert rows["topology.backend_rate"]["provenance"]["kind"] == "measured"
-    assert "topology.backend_rate" not in guessed
+    for key in ("topology.backend_publish_cost", "topology.backend_delivery_cost"):
+        assert rows[key]["provenance"]["kind"] == "measured", key
+        assert key not in guessed, key
     done = siotool("plan", "plan.toml", "--from", "seen/profile.json", "--draws", "500", cwd=folder)
     assert f"({run})" in done.stdout
     assert "redis: per message received from the adapter" in " ".join(done.stdout.split())

@@ -38,6 +38,7 @@ MEASURED = MeasuredIn(
 )
 JOINED = ("cluster", "redis", "redis-sharded", "redis-streams", "postgres", "mongo")
 NODES = (1, 2, 3, 4)
+OF_BACKEND = {"topology.backend_publish_cost", "topology.backend_delivery_cost"}
 
 
 def measured(name, nodes=NODES, checked=(), **made):
@@ -287,29 +288,31 @@ def test_a_plan_gets_the_adapter_and_its_costs():
     # a busy server makes all its turns
     at_rest = SERVER["base"] + SERVER["turn"] * TURNS
     assert middle["server.base_cost"] == pytest.approx(at_rest, rel=0.05)
-    each = BACKEND["receiver"] + 1000 * BACKEND["byte"] + (BACKEND["message"] + 1000 * BACKEND["byte"]) / 4
-    turning = (BACKEND["turn"] + BACKEND["turn_for_others"]) * TURNS
-    assert middle["topology.backend_rate"] == pytest.approx((1 - BACKEND["base"] - turning) / each, rel=0.05)
+    # each message's share of what a full backend has for messages
+    room = 1 - BACKEND["base"] - (BACKEND["turn"] + BACKEND["turn_for_others"]) * TURNS
+    for key, cost in (("publish", "message"), ("delivery", "receiver")):
+        full = (BACKEND[cost] + 1000 * BACKEND["byte"]) / room
+        assert middle[f"topology.backend_{key}_cost"] == pytest.approx(full, rel=0.05), cost
 
 
 def test_beside_other_measurements_only_the_adapters_own_costs_count():
     inputs = inputs_of_adapter(measured("redis"), Inputs(), 200.0, 1, alone=False)
     assert set(inputs.figures) == {
         "topology.adapter", "server.adapter_cost", "server.publish_cost", "server.decode_cost",
-        "server.encode_cost", "topology.backend_rate",
+        "server.encode_cost", "topology.backend_publish_cost", "topology.backend_delivery_cost",
     }  # fmt: skip
 
 
 def test_without_an_adapter_there_is_no_cost_of_one():
     inputs = inputs_of_adapter(measured("none"), Inputs(), 200.0, 1, alone=True)
-    assert not {"server.adapter_cost", "server.publish_cost", "topology.backend_rate"} & set(inputs.figures)
+    assert not {"server.adapter_cost", "server.publish_cost", *OF_BACKEND} & set(inputs.figures)
 
 
-def test_a_backend_that_sends_nothing_or_costs_nothing_has_no_rate():
+def test_a_backend_that_sends_nothing_or_costs_nothing_has_no_costs():
     alone = measured("cluster", nodes=(1,))
     assert alone.receivers == 0
     assert "receive" in absorbed(alone.server)
-    assert not {"topology.backend_rate", "server.adapter_cost"} & set(
+    assert not {*OF_BACKEND, "server.adapter_cost"} & set(
         inputs_of_adapter(alone, Inputs(), 200.0, 1, alone=True).figures
     )
     profile = measured("redis")
@@ -319,11 +322,11 @@ def test_a_backend_that_sends_nothing_or_costs_nothing_has_no_rate():
     )
     figures = inputs_of_adapter(free, Inputs(), 200.0, 1, alone=True).figures
     assert "server.adapter_cost" in figures
-    assert "topology.backend_rate" not in figures
+    assert not OF_BACKEND & set(figures)
 
 
 @pytest.mark.parametrize(("free", "known"), [(19, True), (21, False)])
-def test_a_few_draws_in_which_a_message_is_free_do_not_take_the_backends_rate_away(free, known):
+def test_a_few_draws_in_which_a_message_is_free_do_not_take_the_backends_costs_away(free, known):
     """One of 400 was enough: a plan then took what is published for any Redis."""
     profile = measured("redis")
     rows = dict(zip(profile.backend.names, map(list, profile.backend.replicates), strict=True))
@@ -333,7 +336,10 @@ def test_a_few_draws_in_which_a_message_is_free_do_not_take_the_backends_rate_aw
     figures = inputs_of_adapter(
         msgspec.structs.replace(profile, backend=backend), Inputs(), 200.0, 1, alone=True
     ).figures
-    assert ("topology.backend_rate" in figures) == known
+    assert (OF_BACKEND & set(figures) == OF_BACKEND) == known
+    assert (
+        not known or min(map(sum, zip(*(figures[key].value.values for key in OF_BACKEND), strict=True))) > 0
+    )
 
 
 @pytest.mark.parametrize(("kind", "refused"), [("typed", True), ("default", False)])

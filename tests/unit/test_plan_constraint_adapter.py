@@ -15,6 +15,8 @@ KEYS = {
     "workload.consumption_rate": "1B/s",
     "server.capacity": "1GB/s",
 }
+#: A ms for a message, and one for each process that it goes to: 70 % of a second are 700 of them.
+COSTS = {"topology.backend_publish_cost": "1ms", "topology.backend_delivery_cost": "1ms"}
 ROOM = {"chat": {"kind": "room", "rate": "0.1/s", "room_size": "10"}}
 NEWS = {"news": {"kind": "announce", "rate": "100/s"}}
 
@@ -94,15 +96,107 @@ def test_what_everybody_hears_takes_its_part_of_each_shard(both_ways):
 
 
 @pytest.mark.parametrize(
-    ("change", "rate"),
+    ("change", "processes", "rate"),
     [
-        pytest.param({"topology.backend_rate": "1k/s"}, 1000, id="as typed"),
-        pytest.param({"topology.adapter": "redis"}, 650_000, id="as published"),
-        pytest.param({"topology.adapter": "postgres"}, None, id="nobody has published it"),
+        pytest.param({"topology.backend_rate": "1k/s"}, 4.0, 1000, id="as typed"),
+        pytest.param({"topology.adapter": "redis"}, 4.0, 650_000, id="as published"),
+        pytest.param({"topology.adapter": "postgres"}, 4.0, None, id="nobody has published it"),
+        pytest.param(COSTS, 4.0, 800, id="400 deliveries of 100 publishes fill half of it"),
+        pytest.param(COSTS, 9.0, 900, id="more of it goes to deliveries where each publish has more"),
     ],
 )
-def test_the_most_that_one_shard_delivers(change, rate, plan_inputs):
-    assert ceiling(world_of(plan_inputs({"workload.connections": "1k"} | change))) == rate
+def test_the_most_that_one_shard_delivers(change, processes, rate, plan_inputs):
+    inputs = plan_inputs({"workload.connections": "1k", "topology.adapter": "redis"} | change, ROOM)
+    assert ceiling(world_of(inputs), processes) == (rate if rate is None else pytest.approx(rate))
+
+
+@pytest.mark.parametrize(
+    ("change", "messages", "servers", "demand", "capacity", "shards"),
+    [
+        pytest.param({}, ROOM, 1, 100, 350, 0.2 / 0.7, id="one process: as much to take as to deliver"),
+        pytest.param({}, ROOM, 4, 400, 560, 0.5 / 0.7, id="four: a fifth of the work is to take it"),
+        pytest.param({}, ROOM, 8, 800, 0.7 * 800 / 0.9, math.inf, id="eight are more than one instance does"),
+        pytest.param(
+            {"topology.adapter": "mongo"}, ROOM, 4, 300, 525, 0.4 / 0.7, id="the publisher hears nothing"
+        ),
+        pytest.param(
+            {"topology.adapter": "cluster"}, ROOM, 1, 0, 700, 0.1 / 0.7, id="what nobody hears is taken too"
+        ),
+        pytest.param(
+            {"topology.adapter": "redis-sharded"},
+            ROOM,
+            100,
+            10_000 * (1 - 0.99**10),
+            0.7 * 10_000 * (1 - 0.99**10) / (0.1 + 10 * (1 - 0.99**10)),
+            (0.1 + 10 * (1 - 0.99**10)) / 0.7,
+            id="shards by room divide what is taken as what is delivered",
+        ),
+        pytest.param(
+            {"topology.adapter": "redis-sharded"},
+            NEWS,
+            8,
+            800,
+            0.7 * 800 / 0.9,
+            math.inf,
+            id="but one channel is on one shard with both",
+        ),
+        pytest.param(
+            {"topology.adapter": "redis-streams"},
+            ROOM,
+            8,
+            800,
+            0.7 * 800 / 0.9,
+            0.9 / 0.7,
+            id="so do streams",
+        ),
+        pytest.param(
+            {"topology.backend_rate": "1k/s", "topology.backend_delivery_cost": "9ms"},
+            ROOM,
+            4,
+            400,
+            560,
+            0.5 / 0.7,
+            id="a rate goes before the cost of a delivery, and the publish's comes on top",
+        ),
+        pytest.param(
+            {"topology.backend_delivery_cost": ""},
+            ROOM,
+            4,
+            400,
+            0.7 * 400 / (0.1 + 400 / 650_000),
+            (0.1 + 400 / 650_000) / 0.7,
+            id="on top of what is published, too",
+        ),
+        pytest.param(
+            {"topology.backend_publish_cost": "0s", "topology.backend_delivery_cost": "0s"},
+            ROOM,
+            4,
+            400,
+            math.inf,
+            0,
+            id="what costs nothing fills nothing",
+        ),
+        pytest.param(
+            {"topology.backend_delivery_cost": "", "topology.adapter": "postgres"},
+            ROOM,
+            4,
+            400,
+            math.inf,
+            1,
+            id="the cost of taking alone says not what a shard delivers",
+        ),
+    ],
+)
+def test_a_message_costs_the_backend_once_and_for_each_process(
+    change, messages, servers, demand, capacity, shards, both_ways
+):
+    keys = {
+        key: text for key, text in (KEYS | {"topology.backend_rate": ""} | COSTS | change).items() if text
+    }
+    limit = both_ways(ADAPTER, keys, messages, servers=servers)
+    assert limit.demand == pytest.approx(demand, rel=1e-6)
+    assert limit.capacity_per_server == pytest.approx(capacity, rel=1e-6)
+    assert limit.servers == pytest.approx(shards, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -122,15 +216,22 @@ def test_a_fleet_that_cannot_be_asks_for_no_shards(both_ways):
 
 
 @pytest.mark.parametrize(
-    ("servers", "sentence"),
+    ("change", "servers", "sentence"),
     [
-        (6, "600 /s to the processes, 700 /s a shard"),
-        (8, "redis delivers 800 /s to the processes, and shards do not divide it: 700 /s is the most"),
+        ({}, 6, "600 /s to the processes, 700 /s a shard"),
+        ({}, 8, "redis delivers 800 /s to the processes, and shards do not divide it: 700 /s is the most"),
+        ({"topology.backend_rate": ""} | COSTS, 4, "400 /s to the processes, 560 /s a shard"),
+        (
+            {"topology.backend_rate": "", "topology.backend_delivery_cost": "0s"},
+            4,
+            "400 /s to the processes, which cost a shard nothing",
+        ),
     ],
 )
-def test_the_sentence(servers, sentence, both_ways, plan_inputs):
-    limit = both_ways(ADAPTER, KEYS, ROOM, servers=servers)
-    assert ADAPTER.sentence(world_of(plan_inputs(KEYS, ROOM)), limit) == sentence
+def test_the_sentence(change, servers, sentence, both_ways, plan_inputs):
+    keys = {key: text for key, text in (KEYS | change).items() if text}
+    limit = both_ways(ADAPTER, keys, ROOM, servers=servers)
+    assert ADAPTER.sentence(world_of(plan_inputs(keys, ROOM)), limit) == sentence
 
 
 @pytest.mark.parametrize("adapter", ["redis-streams", "mongo", "cluster", "postgres"])

@@ -70,6 +70,11 @@ def test_a_plan_without_a_catch_is_silent():
             "1,000 is its maximum",
             id="a backend too small",
         ),
+        pytest.param(
+            {"topology": "shards = 1\nbackend_publish_cost = '5ms'\nbackend_delivery_cost = '1ms'"},
+            "is its maximum.",
+            id="a backend too small by its costs",
+        ),
         pytest.param({"adapter": "postgres", "size": "9kB"}, "becomes a row", id="more than NOTIFY carries"),
         pytest.param({"adapter": "postgres", "binary": "true"}, "(binary)", id="binary in postgres"),
         pytest.param(

@@ -31,21 +31,22 @@ QUIET = {
 
 
 def simulated(adapter, n, sessions, own_channel=False):
-    """One call in a fleet of n processes, message by message: (delivered, received, written, read)."""
+    """One call in a fleet of n processes, message by message: (given, delivered, written, read)."""
     law = ADAPTERS[adapter]
     asker = 0
     hear_request = [i for i in range(n) if law.law != "others" or i != asker]
-    received, written, read = list(hear_request), 1, len(hear_request)
+    given, received, written, read = 1, list(hear_request), 1, len(hear_request)
     for answering in range(1, n):
         hearers = {
             "all": range(n),
             "others": [i for i in range(n) if i != answering],
             "asker": [asker],
         }["asker" if own_channel else law.answers]
+        given += 1
         received += list(hearers)
         written += 1 + sessions / n
         read += len(hearers) * (1 + sessions / n)
-    return len(received), written, read
+    return given, len(received), written, read
 
 
 @pytest.mark.parametrize("sessions", [0, 50])
@@ -56,7 +57,8 @@ def simulated(adapter, n, sessions, own_channel=False):
 )
 def test_a_call_against_its_messages_one_by_one(adapter, own_channel, n, sessions):
     asked = Requests(1.0, float(sessions), own_channel)
-    messages, written, read = simulated(adapter, n, sessions, own_channel)
+    given, messages, written, read = simulated(adapter, n, sessions, own_channel)
+    assert requests.taken(ADAPTERS[adapter], asked, float(n)) == pytest.approx(given)
     assert requests.delivered(ADAPTERS[adapter], asked, float(n)) == pytest.approx(messages)
     cores = n * requests.cores(
         ADAPTERS[adapter], asked, float(n), receive_s=1e-6, decode_s=1e-3, encode_s=1.0
@@ -68,18 +70,20 @@ def test_a_call_against_its_messages_one_by_one(adapter, own_channel, n, session
 @pytest.mark.parametrize("n", [1.0, 10.0])
 def test_who_cannot_ask_pays_nothing(name, n):
     asked = Requests(5.0, 50.0)
-    assert requests.delivered(ADAPTERS[name], asked, n) == 0
+    assert requests.delivered(ADAPTERS[name], asked, n) == requests.taken(ADAPTERS[name], asked, n) == 0
     assert requests.cores(ADAPTERS[name], asked, n, receive_s=1.0, decode_s=1.0, encode_s=1.0) == 0
 
 
 def test_one_process_asks_nobody():
     assert requests.delivered(ADAPTERS["redis"], Requests(5.0), 1.0) == 0
+    assert requests.taken(ADAPTERS["redis"], Requests(5.0), 1.0) == 0
     drawn = requests.delivered(ADAPTERS["redis"], Requests(np.array([1.0, 2.0])), np.array([1.0, 32.0]))
     assert list(drawn) == [0, 2 * (32 + 31 * 32)]
 
 
 def test_a_shard_each_for_the_channels_of_those_who_ask():
     assert requests.delivered(ADAPTERS["redis-sharded"], Requests(1.0), 32.0, 31.0) == 32 + 1
+    assert requests.taken(ADAPTERS["redis-sharded"], Requests(1.0), 32.0, 31.0) == 1 + 1
 
 
 def first_that_fits(calls, sessions=0, most=200, each=1):

@@ -90,6 +90,24 @@ def said(text, **lines):
         ),
         pytest.param(FORMULA, {"topology": "zones = 3"}, ["topology.zones"], id="zones that may not fail"),
         pytest.param(
+            CHAT,
+            {"topology": 'adapter = "redis"\nbackend_publish_cost = "7us"\nbackend_delivery_cost = "2us"'},
+            [],
+            id="what a message costs the backend, and each of its receivers",
+        ),
+        pytest.param(
+            CHAT,
+            {"topology": 'adapter = "redis"\nbackend_rate = "90k/s"\nbackend_delivery_cost = "2us"'},
+            ["topology.backend_delivery_cost"],
+            id="the cost of a receiver beside a rate",
+        ),
+        pytest.param(
+            CHAT,
+            {"topology": 'adapter = "postgres"\nbackend_publish_cost = "7us"'},
+            ["topology.backend_publish_cost"],
+            id="the cost of a message of a backend whose deliveries nobody knows",
+        ),
+        pytest.param(
             FORMULA, {"topology": "zones = 3", "goals": "survive_zone = true"}, [], id="zones that may fail"
         ),
         pytest.param(

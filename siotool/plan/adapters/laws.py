@@ -267,11 +267,42 @@ def backend_rate(
     """
     nodes = maximum(nodes, 1.0)
     delivered = nodes * received_per_node(adapter, publishes_per_s, room_size, nodes, private_share)
+    common = publishes_per_s * nodes * _together(adapter, room_size, private_share)
+    return _on_the_busiest(adapter, delivered, common, shards, namespaces)
+
+
+def backend_taken(
+    adapter: Adapter,
+    publishes_per_s: N,
+    room_size: N,
+    *,
+    private_share: N = 0.0,
+    shards: N = 1.0,
+    namespaces: N = 1.0,
+) -> N:
+    """Return the messages per second that the busiest shard of the backend takes from the nodes.
+
+    Each publish once, however many receive it, also one that no other node does. ``shards`` as for
+    ``backend_rate``.
+    """
+    if adapter.law == "nobody":
+        return 0.0 * publishes_per_s
+    common = publishes_per_s * _together(adapter, room_size, private_share)
+    return _on_the_busiest(adapter, publishes_per_s, common, shards, namespaces)
+
+
+def _together(adapter: Adapter, room_size: N, private_share: N) -> N:
+    """Return the share of publishes that shards by room cannot part.
+
+    All, and private rooms whose messages every node receives, share the namespace's one channel.
+    """
+    return where(room_size == inf, 1.0, private_share if adapter.private_to_all else 0.0)
+
+
+def _on_the_busiest(adapter: Adapter, all_of_them: N, common: N, shards: N, namespaces: N) -> N:
+    """Return how many are on one shard; ``common`` of them are on one, however many there are."""
     if adapter.divides_by == "namespaces":
-        return delivered / maximum(1.0, minimum(shards, namespaces))
+        return all_of_them / maximum(1.0, minimum(shards, namespaces))
     if adapter.divides_by == "rooms":
-        # all, and private rooms whose messages every node receives, share the namespace's one channel
-        together = where(room_size == inf, 1.0, private_share if adapter.private_to_all else 0.0)
-        common = publishes_per_s * nodes * together
-        return common + maximum(delivered - common, 0.0) / maximum(shards, 1.0)
-    return delivered
+        return common + maximum(all_of_them - common, 0.0) / maximum(shards, 1.0)
+    return all_of_them

@@ -67,6 +67,18 @@ def delivered(adapter: Adapter, requests: Requests[N], nodes: N, shards: N = 1.0
     return nodes * requests_heard(adapter, requests, nodes) + answers
 
 
+def taken(adapter: Adapter, requests: Requests[N], nodes: N, shards: N = 1.0) -> N:
+    """Return the requests and answers per second that the busiest shard takes from N processes.
+
+    Each once, however many receive it; ``shards`` as for ``delivered``.
+    """
+    if adapter.answers == "nobody":
+        return 0.0 * nodes
+    nodes = maximum(nodes, 1.0)
+    spread = maximum(shards, 1.0) if adapter.divides_by == "rooms" else 1.0
+    return where(nodes > 1, requests.calls_per_s * (1 + (nodes - 1) / spread), 0.0)
+
+
 def cores(
     adapter: Adapter,
     requests: Requests[N],

@@ -6,6 +6,7 @@ from siotool.plan.adapters import limits as adapter_limits
 from siotool.plan.adapters import recovery
 from siotool.plan.adapters.laws import adapter_named
 from siotool.plan.constraints import event_loop
+from siotool.plan.constraints.adapter import ceiling
 from siotool.plan.demand.world import World
 from siotool.plan.evaluation.evaluate import Evaluation
 from siotool.plan.evaluation.oddities import odd
@@ -113,16 +114,17 @@ def _adapter(world: World[float], evaluation: Evaluation[float]) -> list[str]:
     # shards that were not given are as many as the plan needs
     decided = world.inputs.figures["topology.shards"].provenance.kind != "default"
     needed = evaluation.shards if math.isfinite(evaluation.shards) else 1.0
+    shards = world["topology.shards"] if decided else max(1.0, needed)
     return adapter_limits.lint(
         adapter,
         nodes=processes,
         machines=float(evaluation.fleet),
         # without an adapter another warning says that they reach no other process
         published=[] if adapter.law == "nobody" else _published(world),
-        shards=world["topology.shards"] if decided else max(1.0, needed),
+        shards=shards,
         requests=world.requests,
         recovery=world.inputs.flag("transport.recovery"),
-        ceiling_per_s=world.values.get("topology.backend_rate"),
+        ceiling_per_s=ceiling(world, processes, shards),
     )
 
 

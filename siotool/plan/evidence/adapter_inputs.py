@@ -74,9 +74,7 @@ def inputs_of_adapter(
             kind = Provenance("measured", f"{runs.detail}: messages of {format_size(sent)} that fill a core")
             figures["server.capacity"] = Figure(_samples(full), kind)
     figures |= {key: Figure(_samples(values), runs) for key, values in costs.items()}
-    if profile.backend is not None and (rate := _backend_rate(profile, size, generator)) is not None:
-        kind = Provenance("measured", f"{runs.detail}: deliveries that fill one core of the backend")
-        figures["topology.backend_rate"] = Figure(Replicates(tuple(map(float, rate)), "backend"), kind)
+    figures |= _of_backend(profile, size, generator)
     return Inputs(figures)
 
 
@@ -96,27 +94,42 @@ def _drawn(side: SideCosts, generator: Generator) -> Mapping[str, Floats]:
     return {name: np.asarray(row) * at_start for name, row in zip(side.names, side.replicates, strict=True)}
 
 
-def _backend_rate(profile: AdapterProfile, size: float, generator: Generator) -> Floats | None:
-    """Messages per second that a full backend sends to servers; None where it sends none, or where one may
-    cost it nothing by the 90 % interval.
+def _of_backend(profile: AdapterProfile, size: float, generator: Generator) -> dict[str, Figure]:
+    """The backend's CPU for a message that it takes, and for each that it sends to a server.
 
-    What a message costs once is shared by as many receivers as it had in the largest fleet: with more
-    servers a backend sends more, with fewer it sends less.
+    As shares of what a full one has for messages: it is at rest and turns, too. Nothing where it sends none,
+    or where a message of the largest fleet may cost it nothing by the 90 % interval.
     """
-    assert profile.backend is not None
+    if profile.backend is None or not profile.receivers:
+        return {}
     drawn = _drawn(profile.backend, generator)
-    if not profile.receivers:
-        return None
     nothing = np.zeros(len(profile.backend.replicates[0]))
     once = drawn.get("message", nothing) + drawn.get("byte", nothing) * size
     each = drawn.get("receiver", nothing) + drawn.get("byte", nothing) * size
-    cost = each + once / profile.receivers
+    detail = measured((profile.run,)).detail
+    if not message_seen(profile.backend):
+        # it is inside its receivers' cost, and any part of that may be its own
+        own = generator.random(len(each)) * each
+        once, each = once + own * profile.receivers, each - own
+        detail += ": a message and its receivers together; between nothing and all is the message's own"
+    cost = once + profile.receivers * each
     some = cost > 0
     if some.mean() < 1 - LOW:
-        return None
-    cost = np.maximum(cost, cost[some].min())
-    rate: Floats = np.maximum(_BACKEND_CORES - _busy(profile.backend, drawn), 0.01) / cost
-    return rate
+        return {}
+    least = np.argmin(np.where(some, cost, np.inf))
+    room = np.maximum(_BACKEND_CORES - _busy(profile.backend, drawn), 0.01)
+    return {
+        key: Figure(
+            Replicates(tuple(map(float, np.where(some, one, one[least]) / room)), "backend"),
+            Provenance("measured", detail),
+        )
+        for key, one in (("topology.backend_publish_cost", once), ("topology.backend_delivery_cost", each))
+    }
+
+
+def message_seen(backend: SideCosts) -> bool:
+    """Whether what a message costs a backend once was told apart from what its receivers do."""
+    return "message" in backend.names
 
 
 def _busy(side: SideCosts, drawn: Mapping[str, Floats]) -> Floats:
@@ -126,4 +139,5 @@ def _busy(side: SideCosts, drawn: Mapping[str, Floats]) -> Floats:
 
 
 def _samples(values: Floats) -> Replicates:
-    return Replicates(tuple(float(value) for value in values), "cpu")
+    # a group of its own: other measurements of a server, beside it, have other replicates
+    return Replicates(tuple(float(value) for value in values), "adapter")

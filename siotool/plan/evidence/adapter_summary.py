@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from siotool.plan.evaluation.evaluate import Evaluation
+from siotool.plan.evidence.adapter_inputs import message_seen
 from siotool.plan.evidence.adapter_profile import AdapterProfile
 from siotool.plan.evidence.adapter_scaling import disagreement, scaling_beside
 from siotool.plan.evidence.fleet_phases import fleet_words
@@ -19,6 +20,10 @@ from siotool.units import format_duration, format_share
 
 #: The costs that nothing else measures, with their bytes by a plan's keys, and how to measure them better.
 _OF_THE_ADAPTER = {"receive": "server.adapter_cost", "publish": "server.publish_cost"}
+_OF_THE_BACKEND = {
+    "message": "topology.backend_publish_cost",
+    "receiver": "topology.backend_delivery_cost",
+}
 _MORE = "more --nodes or --rounds"
 
 
@@ -105,8 +110,7 @@ def said_of_adapter(profile: AdapterProfile, given: Inputs) -> list[str]:
         for name, key in _OF_THE_ADAPTER.items()
         if key in given and isinstance(cost := given.figures[key].value, Replicates) and cost.low <= 0
     ]
-    if profile.backend is not None and profile.receivers and "topology.backend_rate" not in given:
-        said.append(f"a message may cost the backend nothing: what fills it was not measured ({_MORE})")
+    said += _said_of_backend(profile, given)
     said += [
         f"{fleet_words(one.servers)}: {format_share(one.counted)} of them received what was published "
         f"{one.kind}, and the plan counts with {format_share(one.expected)}"
@@ -114,3 +118,21 @@ def said_of_adapter(profile: AdapterProfile, given: Inputs) -> list[str]:
         if not one.holds
     ]
     return said
+
+
+def _said_of_backend(profile: AdapterProfile, given: Inputs) -> list[str]:
+    if profile.backend is None or not profile.receivers:
+        return []
+    if not any(key in given for key in _OF_THE_BACKEND.values()):
+        return [f"a message may cost the backend nothing: what fills it was not measured ({_MORE})"]
+    if not message_seen(profile.backend):
+        return [
+            "what a message costs the backend once was not told apart from what each of its receivers does: "
+            f"the plan is as wide as that leaves it, but for {profile.receivers:.3g} receivers (more --nodes)"
+        ]
+    return [
+        f"backend {name} may be 0: at most {format_duration(cost.high)}; with other numbers of processes "
+        f"than were measured the plan is as wide as that leaves it ({_MORE})"
+        for name, key in _OF_THE_BACKEND.items()
+        if isinstance(cost := given.figures[key].value, Replicates) and cost.low <= 0
+    ]

@@ -18,6 +18,10 @@ DEFAULT_PROFILE = "node-ws"
 _INSIDE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"server.adapter_cost": ("server.decode_cost", "server.encode_cost")}
 )
+#: A figure that the user gave → those that say the same another way: measured, they do not count beside it.
+_INSTEAD: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"topology.backend_rate": ("topology.backend_publish_cost", "topology.backend_delivery_cost")}
+)
 
 
 def from_flags(flags: Mapping[str, tuple[str, str]]) -> Inputs:
@@ -46,8 +50,9 @@ def with_measured(inputs: Inputs, measured: Inputs) -> Inputs:
     figures = dict(measured.figures)
     if inputs.messages:
         figures = {key: one for key, one in figures.items() if not key.startswith("workload.")}
-        measured = Inputs(figures)
     given = {key: one for key, one in inputs.figures.items() if one.provenance.kind != "default"}
+    said = {same for key in given for same in _INSTEAD.get(key, ())}
+    measured = Inputs({key: one for key, one in figures.items() if key not in said}, measured.messages)
     return over(Inputs(given, inputs.messages), over(measured, inputs))
 
 

@@ -207,6 +207,20 @@ FIELDS: tuple[Field, ...] = (
         example="650k/s",
     ),
     Field(
+        "topology.backend_publish_cost",
+        "duration",
+        "CPU of one shard for a message that it takes from a process, however many it goes to; "
+        "beside topology.backend_rate, or backend_delivery_cost",
+        example="7us",
+    ),
+    Field(
+        "topology.backend_delivery_cost",
+        "duration",
+        "CPU of one shard for each process that it sends a message to, where topology.backend_rate is not "
+        "given",
+        example="2us",
+    ),
+    Field(
         "topology.fetch_rate",
         "rate",
         "calls of fetchSockets, allRooms, serverSideEmit with acknowledgement over the service: "
