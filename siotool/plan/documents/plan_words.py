@@ -27,10 +27,15 @@ def one_line(plan: Plan) -> str:
 
 
 def quotient(plan: Plan, digits: int) -> str:
-    """Return the formula's result cut, not rounded, after ``digits``: 28.0000001 shows that it exceeds 28."""
+    """Return the formula's result cut, not rounded, after ``digits``: 28.0000001 shows that it exceeds 28.
+
+    Of less than that ``digits`` significant ones are shown, rounded: 0.00143.
+    """
     exact = plan.document.servers_exact
     if float(exact).is_integer():
         return f"{exact:,.0f}"
+    if exact < 10.0 ** (2 - digits):
+        return number(float(f"{exact:.{digits}g}"))
     whole, _, decimals = f"{exact:,.15f}".partition(".")
     cut = decimals[digits:].strip("0")
     return f"{whole}.{decimals[:digits]}…" if cut else f"{whole}.{decimals[:digits].rstrip('0')}"
