@@ -68,7 +68,7 @@ def test_the_substituted_equation():
         pytest.param("43750", "0s", 6, "1.25", id="what is not cut has no dots"),
         pytest.param("980000.001", "0s", 3, "28.000…", id="an excess stays visible"),
         pytest.param("50", "0s", 3, "0.00143", id="little demand keeps its digits"),
-        pytest.param("1", "0s", 6, "2.85714e-05", id="one session is not 0.000…"),
+        pytest.param("1", "0s", 3, "2.86e-05", id="one session is not 0.000…"),
     ],
 )
 def test_the_quotient(connections, downtime, digits, text):

@@ -81,7 +81,7 @@ def counts(plan: Plan) -> Section:
 
 def _exact(average: float) -> str:
     """A quotient with three decimals; less than that with three significant digits."""
-    return f"{average:,.3f}" if not 0 < average < 0.1 else words.number(float(f"{average:.3g}"))
+    return f"{average:,.3f}" if not 0 < average < 0.01 else words.number(float(f"{average:.3g}"))
 
 
 def _difference(plan: Plan) -> str:

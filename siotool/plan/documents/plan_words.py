@@ -34,7 +34,7 @@ def quotient(plan: Plan, digits: int) -> str:
     exact = plan.document.servers_exact
     if float(exact).is_integer():
         return f"{exact:,.0f}"
-    if exact < 10.0 ** (2 - digits):
+    if exact < 10.0 ** (1 - digits):
         return number(float(f"{exact:.{digits}g}"))
     whole, _, decimals = f"{exact:,.15f}".partition(".")
     cut = decimals[digits:].strip("0")
@@ -91,6 +91,8 @@ def _spares(plan: Plan, needed: int) -> str:
 
 
 def _uncertain_answer(plan: Plan) -> str:
+    if plan.servers.p95 == 0:
+        return "There is no demand to carry."
     decides = sorted(plan.constraints, key=lambda c: -c.binding_probability)[:2]
     said = " and ".join(
         f"{c.name} in {format_share(round(c.binding_probability, 2))}"
