@@ -34,7 +34,7 @@ class MeasuredServer(msgspec.Struct, frozen=True):
     name: str
     pids: list[Count]
     source: str
-    cores: Amount
+    cores: Annotated[float, msgspec.Meta(gt=0, le=1e12)]
     memory_bytes: Count | None = None
     files_limit: Count | None = None
     host: str = LOCAL

@@ -1,7 +1,7 @@
 """``siotool history``: past runs in one file, the trend of their metrics, and what changed."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -71,6 +71,14 @@ def show(
     write(printed(as_document(past), form, output, past, digits=10), output)
 
 
+def _judged(name: str) -> tuple[list[Any], Any]:
+    """A run and its report. Raises RunFileError."""
+    from siotool.cli.outcome import judged
+
+    run, report = judged(Path(name))
+    return [run], report
+
+
 @history.command(cls=ConfiguredCommand)
 def add(
     runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Run folders or their run.jsonl.")],
@@ -83,7 +91,8 @@ def add(
 ) -> None:
     r"""Add runs to the history, each with the verdict of its report.
 
-    A run that is there already is replaced: so is its verdict.
+    A run that is there already is replaced: so is its verdict. All of the runs are added, or
+    none where one of them is refused.
 
     Example:
 
@@ -92,11 +101,12 @@ def add(
     ```
     """
     from siotool.cli.keeping import keeping
-    from siotool.cli.outcome import judged
     from siotool.cli.streams import say
+    from siotool.history import history_file
 
     kept_in = keeping(file, label)
-    for name in runs:
-        run, report = judged(Path(name))
-        kept_in.keep([run], report)
-        say(f"{run.header.run} ({report.verdict}) is in {file}")
+    history_file.prepare(file)
+    past = [one for name in runs for one in kept_in.past(*_judged(name))]
+    history_file.add(file, past)
+    for one in past:
+        say(f"{one.measures.run} ({one.verdict}) is in {file}")

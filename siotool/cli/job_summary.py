@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from siotool.document.document import Document
-from siotool.errors import OutputError
+from siotool.errors import InputError, OutputError
 
 #: Where GitHub Actions takes the summary of a step.
 VARIABLE = "GITHUB_STEP_SUMMARY"
@@ -57,7 +57,13 @@ class Summaries(msgspec.Struct, frozen=True):
 
 
 def read_summaries(summary: Path | None, *, no_summary: bool, comment: Path | None) -> Summaries:
-    """Return where Markdown goes, by options and by the variable of the platform."""
+    """Return where Markdown goes, by options and by the variable of the platform.
+
+    Raises InputError for stdout, which has the report itself.
+    """
+    for option, place in (("--summary", summary), ("--comment", comment)):
+        if str(place) == "-":
+            raise InputError(f"{option} -: stdout has the report", f"name a file, or leave {option} out")
     named = os.environ.get(VARIABLE, "")
     if summary is None and named and not no_summary:
         summary = Path(named)

@@ -25,16 +25,17 @@ class Keeping(msgspec.Struct, frozen=True):
     label: str
     code: str
 
+    def past(self, runs: Sequence[Run], report: Report) -> list[PastRun]:
+        """Return runs as a history has them, with the verdict of their report."""
+        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S+00:00}"
+        return [
+            PastRun(measures_of(run), now, self.label, self.code, report.valid, report.verdict)
+            for run in runs
+        ]
+
     def keep(self, runs: Sequence[Run], report: Report) -> None:
         """Add runs with the verdict of their report. Raises InputError and OutputError."""
-        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S+00:00}"
-        history_file.add(
-            self.path,
-            [
-                PastRun(measures_of(run), now, self.label, self.code, report.valid, report.verdict)
-                for run in runs
-            ],
-        )
+        history_file.add(self.path, self.past(runs, report))
 
 
 def keeping(path: Path, label: str | None) -> Keeping:

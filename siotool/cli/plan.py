@@ -1,6 +1,7 @@
 """``siotool plan``: from figures to a number of servers."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -58,6 +59,16 @@ class FileFirst(ConfiguredGroup):
                 )
             args = ["--file", *args]
         return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Say of a plan file behind an option that it comes first: it is no subcommand either."""
+        name = args[0]
+        if name not in self.commands and (name.endswith(".toml") or Path(name).is_file()):
+            said = f"{name} comes behind an option"
+            raise InputError(
+                f"{said}, and a plan file comes first", f"siotool plan {name} …, or --file {name}"
+            )
+        return super().resolve_command(ctx, args)
 
 
 def plan(
@@ -246,7 +257,8 @@ def _refuse_beside_verify(verify: Any, given: Mapping[str, Any], form: str) -> N
         return
     if form in _MANIFESTS:
         raise InputError(f"--verify writes no {form}", "use --format text, md, html or json")
-    for name in _OF_NEEDS:
+    # a shape is the server that a prediction is made for; its price is nothing to compare
+    for name in _OF_NEEDS if given.get("shape") else (*_OF_NEEDS, "prices"):
         if given.get(name):
             flag = f"--{name.replace('_', '-')}"
             raise InputError(
@@ -258,7 +270,10 @@ def _charts(given: Mapping[str, Any], form: str) -> str | None:
     """The folder for charts, made; raises InputError where there is nothing to draw, and OutputError."""
     charts: str | None = given.get("charts")
     if charts is not None and (given.get("verify") is not None or form in _MANIFESTS):
-        raise InputError(f"--charts has nothing to draw of {form if form in _MANIFESTS else '--verify'}")
+        raise InputError(
+            f"--charts has nothing to draw of {form if form in _MANIFESTS else '--verify'}",
+            "leave --charts out",
+        )
     chart_folder.prepare(charts)
     return charts
 

@@ -124,6 +124,23 @@ class Extras(msgspec.Struct, frozen=True):
         return written
 
 
+#: Options of manifests: by name in Python, what stands for not given, and the formats that use it.
+_OF_MANIFESTS = (
+    ("deployment", None, ("hpa", "keda")),
+    ("kube_namespace", "default", ("hpa", "keda")),
+    ("pod_start", POD_START, ("hpa", "keda")),
+    ("prometheus", None, ("keda",)),
+)
+
+
+def _say_unused(given: Mapping[str, Any], output_format: str) -> None:
+    """Say which options of a manifest have no place in the format that is written."""
+    for name, absent, formats in _OF_MANIFESTS if not given.get("quiet") else ():
+        if output_format not in formats and given.get(name, absent) != absent:
+            flag = f"--{name.replace('_', '-')}"
+            say(f"{flag} is not used: it goes with --format {' or '.join(formats)}")
+
+
 def read(given: Mapping[str, Any], output_format: str) -> Extras:
     """Read every option, by its name in Python, before anything is planned. Raises InputError."""
     from siotool.plan.growth.outlook import parse_date
@@ -145,6 +162,7 @@ def read(given: Mapping[str, Any], output_format: str) -> Extras:
     ):
         if output_format in formats and given.get(name) is None:
             raise InputError(f"--format {output_format} needs --{name}", f"for example --{name} {example}")
+    _say_unused(given, output_format)
     lead, pod_start = (
         parse_duration(given.get(name) or default, f"--{name.replace('_', '-')}")
         for name, default in (("lead_time", "0s"), ("pod_start", POD_START))

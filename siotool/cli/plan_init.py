@@ -44,19 +44,21 @@ def init(
     ```
     """
     from siotool.cli import output
+    from siotool.cli.plan_options import assigned
     from siotool.plan.inputs import compose, fields, planfile, template
 
-    given, messages = {}, [_message(text) for text in message or []]
+    messages = [_message(text) for text in message or []]
     filled_in: list[str] = []
     twice = next((name for name, _ in messages if [n for n, _ in messages].count(name) > 1), None)
     if twice is not None:
         raise InputError(f"--message {twice} is given twice", "give each kind of message a different name")
-    for setting in settings or []:
-        key, equals, text = setting.partition("=")
-        if not equals:
-            raise InputError(f"--set {setting!r} is not key=value", "for example --set server.processes=4")
-        given[key.strip()] = text.strip()
+    given = assigned(settings or [])
     if connections is not None:
+        if "workload.connections" in given:
+            raise InputError(
+                "--connections and --set workload.connections both say what workload.connections is",
+                "give one of them",
+            )
         given["workload.connections"] = connections
     if not (given or messages) and sys.stdin.isatty() and sys.stderr.isatty():
         given, messages, filled_in = _ask()

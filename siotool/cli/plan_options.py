@@ -24,20 +24,27 @@ def read_text(name: str, what: str) -> str:
         raise InputError(f"{what} {name} is not text in UTF-8", "check the name") from error
 
 
+def assigned(settings: Sequence[str]) -> dict[str, str]:
+    """Return what ``--set key=value`` gives by key, the last one of a key. Raises InputError for no value."""
+    given: dict[str, str] = {}
+    for setting in settings:
+        key, equals, text = (part.strip() for part in setting.partition("="))
+        if not equals or not key:
+            raise InputError(f"--set {setting!r} is not key=value", "for example --set server.processes=4")
+        given[key] = text
+    return given
+
+
 def typed(flags: Mapping[str, tuple[str, str]], settings: Sequence[str], file: str | None) -> Inputs:
     """Return what the user gave: named flags, ``--set key=value``, and the plan file below them.
 
     ``flags`` are key → (the flag's name, its text).
     """
     given = dict(flags)
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals or not key:
-            raise InputError(f"--set {setting!r} is not key=value", "for example --set server.processes=4")
-        key = key.strip()
+    for key, text in assigned(settings).items():
         if key in flags:
             raise InputError(f"{flags[key][0]} and --set {key} both say what {key} is", "give one of them")
-        given[key] = (f"--set {key}", text.strip())
+        given[key] = (f"--set {key}", text)
     inputs = from_flags(given)
     if file is None:
         return inputs

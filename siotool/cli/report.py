@@ -8,7 +8,7 @@ import typer
 from siotool.cli import baseline_flags, chart_folder, job_summary
 from siotool.cli.formats import OfRuns, form_of_runs, format_option
 from siotool.cli.options import Output, Quiet, flags_of
-from siotool.cli.places import REPORTS, check_not_read
+from siotool.cli.places import REPORTS, check_not_read, check_places
 from siotool.cli.uncollected import uncollected
 from siotool.errors import InputError, RunFileError
 from siotool.runs.frame_names import TableName
@@ -114,7 +114,7 @@ def report(
 
     form = form_of_runs(output_format, output)
     if table is not None and form not in ("csv", "parquet"):
-        raise InputError(f"--table goes with --format csv or parquet, not {form}")
+        raise InputError(f"--table goes with --format csv or parquet, not {form}", "add --format csv")
     gates = [parse(text) for text in fail_if] if fail_if else None
     names = runs or []
     if [*names, plan].count("-") > 1:
@@ -141,6 +141,7 @@ def report(
     past = compared_with.history if compared_with is not None else None
     places = {"-o": output, "--comment": comment, "--summary": summary}
     check_not_read([*paths, *(baseline or []), plan, profile, past], places)
+    check_places(places, None)
     chart_folder.prepare(charts)
     code = conclude(
         paths,

@@ -48,8 +48,11 @@ class _ForgivingPipe(io.RawIOBase):
 def allow_closed_pipes() -> None:
     """Let ``siotool … | head`` end with the command's own exit code.
 
-    The command runs to its end, so that a gate's verdict survives a reader that left.
+    The command runs to its end, so that a gate's verdict survives a reader that left. A stdin that was
+    closed, as by ``0<&-``, is empty.
     """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - as long as the process
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by who started this, as by 2>&-: print() would take the other one

@@ -112,6 +112,10 @@ def _opened(path: Path, *, write: bool) -> Iterator[sqlite3.Connection]:
     """The database within one transaction."""
     if not write and not path.exists():
         raise InputError(f"there is no history in {path}", "siotool history add RUN begins one")
+    if path.is_dir():
+        raise InputError(
+            f"{path} is a folder, and a history is a file", f"name a file: {path}/history.sqlite"
+        )
     try:
         if write:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -119,6 +119,8 @@ def parse(text: str) -> Gate:
     metric, op, name = _metric(text, left[: scoped.start()] if scoped else left)
     scope = _scope(text, scoped, metric, op) if scoped else None
     limit, unit = _limit(text, sign.end(), metric)
+    if sign.group() == "<" and limit == 0 and metric not in OF_COMPARISONS:
+        raise _error(text, sign.start(), f"never true: no {metric} is less than 0", EXAMPLES[metric])
     return Gate(
         text=" ".join(text.split()),
         metric=metric,
@@ -193,12 +195,12 @@ def _scope(text: str, found: re.Match[str], metric: str, op: str | None) -> Scop
             raise _error(text, found.start(), f"{key!r} is given twice", _SCOPED)
         values[key] = value
     stage = values.get("stage")
-    if stage is not None and not (stage.isascii() and stage.isdecimal() and int(stage)):
+    if stage is not None and not (_counts(stage)):
         raise _error(
             text, found.start(), f"no stage {stage!r}: they count from 1", "errors:ack[stage=3] > 1%"
         )
     fault = values.get("fault")
-    if fault is not None and not (fault in ("before", "after") or (fault.isdecimal() and int(fault))):
+    if fault is not None and not (fault in ("before", "after") or _counts(fault)):
         raise _error(text, found.start(), f"no fault {fault!r}: they count from 1", "lost[fault=1] > 1%")
     if fault is not None and stage is not None:
         raise _error(text, found.start(), "a stage and a fault", "lost[fault=1] > 1%")
@@ -212,6 +214,11 @@ def _scope(text: str, found: re.Match[str], metric: str, op: str | None) -> Scop
     if of_class is not None and op in OF_ALL_CLASSES:
         raise _error(text, found.start(), f"{op!r} is not counted by user class", _SCOPED)
     return Scope(of_class, int(stage) if stage is not None else None, fault)
+
+
+def _counts(number: str) -> bool:
+    """Whether it is a whole number from 1 on; one of many digits is none that a run has."""
+    return number.isascii() and number.isdecimal() and len(number) < 10 and int(number) > 0
 
 
 def _error(text: str, position: int, problem: str, example: str, suggestion: str = "") -> GateError:

@@ -1,7 +1,6 @@
 """Past runs as a document: what changed for good, a line for each metric, and a row for each run."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from siotool.document.document import (
     Axis,
@@ -20,6 +19,7 @@ from siotool.document.groups import NONE
 from siotool.report.comparison_words import effect
 from siotool.report.history_figures import ChangePoint, PastFigures, PastRuns, Trend
 from siotool.report.metric_units import written
+from siotool.report.moments import minute
 from siotool.report.sizing_tables import plural
 
 #: Metrics that have a column of their own, and a chart; the others are in the JSON.
@@ -100,12 +100,5 @@ def _row(run: PastFigures, names: Sequence[str], trend: Trend, changed: set[str]
     cells = [written(trend.units[name])(run.metrics[name]) if name in run.metrics else NONE for name in names]
     changes = run.run in changed
     words = ", ".join(filter(None, ("change" if changes else "", _of(run))))
-    name = f"{_moment(run.started_at)} {run.run}"
+    name = f"{minute(run.started_at)} {run.run}"
     return Row([name, *cells, run.verdict, words], "strong" if changes else "")
-
-
-def _moment(started_at: str) -> str:
-    try:
-        return f"{datetime.fromisoformat(started_at).astimezone(UTC):%Y-%m-%d %H:%M}"
-    except ValueError:
-        return started_at

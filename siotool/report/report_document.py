@@ -1,7 +1,6 @@
 """A report as a document: what was proven, how many servers, what is doubtful, and every figure."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -22,6 +21,7 @@ from siotool.report import (
     ways,
 )
 from siotool.report.contents import Report
+from siotool.report.moments import minute
 from siotool.report.sizing_tables import plural
 from siotool.report.time_charts import over_time
 from siotool.report.verdict import sentence
@@ -153,13 +153,5 @@ def _load(report: Report) -> str:
 
 def _when(report: Report) -> str:
     """When the run began, or the first and the last of several."""
-    first, *_, last = sorted({_moment(run.started_at) for run in report.runs}) * 2
+    first, *_, last = sorted({minute(run.started_at, " UTC") for run in report.runs}) * 2
     return f"begun {first}" if first == last else f"begun {first} to {last}"
-
-
-def _moment(started_at: str) -> str:
-    """An ISO time as people write it, to the minute: ``2026-01-01 00:00 UTC``; what is none, as it is."""
-    try:
-        return f"{datetime.fromisoformat(started_at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    except ValueError:
-        return started_at

@@ -119,6 +119,8 @@ def _shares(report: Report) -> str:
         parts.append(
             _share(delivery.lost, delivery.expected, "expected delivery", "lost", "expected deliveries")
         )
+    if unsent := sum(row.failed for row in report.operations if row.op == "deliver"):
+        parts.append(f"{unsent:,} {'publish was' if unsent == 1 else 'publishes were'} not sent")
     return ", ".join(parts)
 
 

@@ -56,7 +56,25 @@ def test_the_summary_can_be_turned_off_or_sent_elsewhere(siotool, run, tmp_path)
 def test_a_summary_that_cannot_be_written_is_refused_with_a_remedy(siotool, run, tmp_path):  # noqa: F811
     done = siotool("report", run("echo"), "--summary", tmp_path / "none" / "x")
     assert done.returncode == 2
-    assert "cannot write the summary" in done.stderr
+    assert "x: nothing can be written there: No such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--summary", "--comment", "-o"])
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is(siotool, run, tmp_path, option):  # noqa: F811
+    """The report was on stdout, and the exit code said bad usage."""
+    done = siotool("report", run("echo"), option, tmp_path, "--format", "md", "--charts", tmp_path / "charts")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option} {tmp_path}: nothing can be written there: is a folder" in done.stderr
+    assert not list((tmp_path / "charts").glob("*"))
+
+
+@pytest.mark.parametrize("option", ["--summary", "--comment"])
+def test_stdout_has_one_document(siotool, run, tmp_path, option):  # noqa: F811
+    """A comment followed the report there, and a summary went to a file that is called -."""
+    done = siotool("report", run("echo"), option, "-", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option} -: stdout has the report" in done.stderr
+    assert not (tmp_path / "-").exists()
 
 
 def test_no_summary_grows_over_what_the_platform_takes(siotool, run, tmp_path):  # noqa: F811

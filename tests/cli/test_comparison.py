@@ -308,9 +308,18 @@ def test_a_run_that_is_added_again_is_replaced(siotool, run, tmp_path):
     assert [one.label for one in history_file.read(file, label="", most=9)] == ["new"]
 
 
+def test_all_runs_are_added_or_none(siotool, run, tmp_path):
+    """The first was in the history, though the command was refused."""
+    file = tmp_path / "past.sqlite"
+    done = siotool("history", "add", run("one"), tmp_path / "nowhere", "--file", file)
+    assert (done.returncode, file.exists()) == (2, False)
+    assert "is in" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("write", "said"),
     [
+        pytest.param(lambda path: path.mkdir(), "is a folder, and a history is a file", id="folder"),
         pytest.param(lambda path: path.write_text("no database" * 100), "is no siotool history", id="text"),
         pytest.param(
             lambda path: sqlite3.connect(path).execute("CREATE TABLE t (x)").connection.close(),

@@ -74,6 +74,12 @@ def test_a_verification_has_no_other_form(siotool, form, folder):
     assert f"--verify writes no {form}" in done.stderr
 
 
+def test_prices_that_a_verification_has_no_use_for_are_refused(siotool, folder):
+    done = planned(siotool, "--verify", "seen", "--prices", "none.toml", "--capacity=1GB/s", cwd=folder)
+    assert done.returncode == 2
+    assert "--prices says nothing of a prediction" in done.stderr
+
+
 def test_text_shows_what_was_measured(siotool, folder):
     done = planned(siotool, "--from", "seen", cwd=folder)
     assert "90 % interval" in done.stdout

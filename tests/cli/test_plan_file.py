@@ -111,6 +111,11 @@ def test_a_file_that_cannot_be_read(siotool, content, name, words, tmp_path):
     [
         pytest.param("server.memory", "--set 'server.memory' is not key=value", id="no value"),
         pytest.param("server.memry=4GB", "did you mean server.memory?", id="no such key"),
+        pytest.param(
+            "workload.messages.chat.kind=push",
+            "write it there, in [workload.messages.chat]: kind = …",
+            id="a choice of the plan file",
+        ),
         pytest.param("workload.messages.chart.rate=1/s", "did you mean chat?", id="no such message"),
         pytest.param(
             "goals.spares=1.5", "--set goals.spares is 1.5; expected a whole number", id="half a spare"
@@ -121,6 +126,14 @@ def test_a_wrong_setting_is_refused_by_its_name(siotool, setting, words, folder)
     done = siotool("plan", "chat.toml", "--set", setting, cwd=folder)
     assert done.returncode == 2
     assert words in done.stderr
+
+
+@pytest.mark.parametrize("before", [["--quiet"], ["chat.toml", "--quiet"]])
+def test_a_plan_file_behind_an_option_is_told_its_place(siotool, folder, before):
+    """It was no such command."""
+    done = siotool("plan", *before, "chat.toml", cwd=folder)
+    assert done.returncode == 2
+    assert "chat.toml comes behind an option, and a plan file comes first" in done.stderr
 
 
 def test_a_file_of_a_windows_editor_is_read(siotool, folder):

@@ -68,6 +68,9 @@ def test_nothing_is_overwritten(siotool, tmp_path):
         pytest.param(["--set", "server.memory=8..4GB"], "is in the wrong order", id="a range upside down"),
         pytest.param(["--set", "server.memory="], "server.memory: '' is not a quantity", id="an empty value"),
         pytest.param(["--set", "server.memory"], "is not key=value", id="no value"),
+        pytest.param(
+            ["--connections", "5", "--set", "workload.connections=6"], "both say what", id="a flag and a key"
+        ),
     ],
 )
 def test_what_is_wrong_is_refused_before_a_file_is_written(siotool, arguments, words, tmp_path):

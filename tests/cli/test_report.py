@@ -254,7 +254,7 @@ def test_a_place_that_cannot_be_written_is_said(siotool, run, tmp_path):
     (tmp_path / "file").write_text("")
     done = siotool("report", run("echo"), "-o", tmp_path / "file" / "out.md")
     assert done.returncode == 2
-    assert "cannot write" in done.stderr
+    assert "nothing can be written there" in done.stderr
 
 
 def test_a_file_that_is_read_is_not_replaced_by_its_report(siotool, run, tmp_path):

@@ -64,6 +64,15 @@ def test_the_overview_builds_no_command() -> None:
     }
 
 
+@pytest.mark.parametrize("arguments", ["plan -", "plan init -", "report -"])
+def test_a_stdin_that_was_closed_is_empty(arguments: str) -> None:
+    """It was a bug of siotool (exit 1)."""
+    command = f"exec {sys.executable} -m siotool {arguments} <&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == (0 if "init" in arguments else 2), done.stderr
+    assert "bug" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("closed", "wanted"),
     [

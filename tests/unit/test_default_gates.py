@@ -150,6 +150,11 @@ def test_what_did_not_happen_has_no_default_gate(make_run):
             id="failed, with both shares",
         ),
         pytest.param(
+            {"operations": [Operation(op="deliver", name="news", count=90, errors={"closed": 9, "late": 1})]},
+            "FAILED by errors:deliver > 1%: 0 % of 2,550 operations failed, 10 publishes were not sent.",
+            id="what was not sent is no operation that failed",
+        ),
+        pytest.param(
             {"delivery": Delivery(10, 1_000_000, 999_999, 1)},
             "PASSED: 0 % of 2,550 operations failed, < 0.01 % of 1,000,000 expected deliveries were lost.",
             id="a share is never rounded to nothing",

@@ -93,6 +93,12 @@ def test_an_expression_is_read(text, expected):
         pytest.param("rate:ack < 1MB/s", 12, "has the unit", "rate:ack:echo", id="bandwidth for a rate"),
         pytest.param("lost > 3ms", 8, "has the unit 'ms'", "lost > 0.1%", id="duration for a count"),
         pytest.param("lost > -1", 8, "negative", "lost > 0.1%", id="negative"),
+        pytest.param("lost < 0", 6, "never true: no lost is less than 0", "lost > 0", id="never true"),
+        pytest.param("p99:ack < 0ms", 9, "never true: no p99", "200ms", id="a time that is never true"),
+        pytest.param("server_cpu < 0%", 12, "never true", "80%", id="a share that is never true"),
+        pytest.param(
+            f"lost[stage={'9' * 5000}] > 0", 5, "they count from 1", "stage=3", id="a stage no run has"
+        ),
         pytest.param("server_cpu > 0.8", 14, "neither a share nor cores", "80%", id="ambiguous cpu"),
     ],
 )
@@ -119,7 +125,7 @@ def test_any_text_is_a_gate_or_a_gate_error(text):
     st.sampled_from(["ack", "deliver"]),
     st.text(st.characters(blacklist_categories=["C", "Z"]), min_size=1, max_size=12),
     st.sampled_from([">", ">=", "<", "<="]),
-    st.integers(0, 10**6),
+    st.integers(1, 10**6),
 )
 def test_what_was_written_is_what_is_read(metric, op, name, comparison, limit):
     gate = parse(f"{metric}:{op}:{name} {comparison} {limit}ms")

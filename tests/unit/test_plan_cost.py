@@ -91,6 +91,7 @@ def test_prices_need_nothing_but_a_shape_and_its_price():
             "per_hour = 0.10", "per_hour = -0.10", "prices.small.per_hour is -0.1", "", id="negative"
         ),
         pytest.param("per_hour = 0.10", "per_hour = inf", "prices.small.per_hour is inf", "", id="endless"),
+        pytest.param("per_hour = 0.10", "per_hour = 1e308", "is 1e+308; a price is 0", "at most", id="huge"),
         pytest.param("egress_per_gb = 0.05", "egress_per_gb = -1", "egress_per_gb is -1", "", id="egress"),
         pytest.param("per_unit_hour = 0.008", "per_unit_hour = nan", "load_balancer.per_unit_hour", ""),
         pytest.param(

@@ -67,10 +67,18 @@ def test_the_substituted_equation():
         pytest.param("980k", "0s", 6, "28", id="a whole number has no point"),
         pytest.param("43750", "0s", 6, "1.25", id="what is not cut has no dots"),
         pytest.param("980000.001", "0s", 3, "28.000…", id="an excess stays visible"),
+        pytest.param("50", "0s", 3, "0.00143", id="little demand keeps its digits"),
+        pytest.param("1", "0s", 3, "2.86e-05", id="one session is not 0.000…"),
     ],
 )
 def test_the_quotient(connections, downtime, digits, text):
     assert words.quotient(plan(downtime, connections=connections), digits) == text
+
+
+def test_the_least_demand_is_still_a_number():
+    least = plan("0s", connections="1", workload__consumption_rate="1e-9B/s")
+    assert words.quotient(least, 6) == "1.42857e-17"  # it was "0."
+    assert counts(least).blocks[0].rows[1].cells[1] == "1.43e-17"
 
 
 def test_three_counts_and_what_they_mean():

@@ -1,5 +1,6 @@
 """A plan's storm in full: its figures hang together, and the words say what the figures do."""
 
+import msgspec
 import pytest
 
 from siotool.document.document import Table
@@ -159,6 +160,14 @@ def test_survivors_take_in_what_their_load_leaves(plan_inputs):
         written(own(storm).at_least_s),
         "75 /s",
     ]
+
+
+def test_a_large_fleet_is_a_number(plan_inputs):
+    """It was 1.36e+06 servers."""
+    storm = msgspec.structs.replace(
+        of(plan_inputs(LOADED), 5), servers=1_358_133, surviving_servers=1_358_132
+    )
+    assert "come back to 1,358,132 servers" in words.setting(storm)
 
 
 def test_nothing_known_of_the_load_leaves_all(studied):

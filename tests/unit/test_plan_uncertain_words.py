@@ -2,6 +2,7 @@
 
 import pytest
 
+from siotool.plan.documents import plan_words
 from siotool.plan.inputs import compose
 from siotool.plan.model import Plan
 from siotool.plan.sizing import sizing
@@ -41,3 +42,10 @@ def test_the_worst_day_is_the_one_with_the_most_servers() -> None:
 def test_without_ranges_nothing_changes(downtime: str) -> None:
     plan = planned(goals__downtime=downtime)
     assert plan.corrected.servers == plan.servers.p95
+
+
+def test_no_demand_is_said_of_ranges_too() -> None:
+    """It said that a constraint decides in half of all cases, of a fleet of 0."""
+    assert plan_words.answer(
+        planned(workload__connections="0", workload__consumption_rate="1B/s..2KB/s")
+    ) == ("There is no demand to carry.")

@@ -295,6 +295,9 @@ def test_servers_and_generators_are_read_as_they_were_written(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("servers", "reason"),
     [
+        pytest.param(
+            [msgspec.structs.replace(SERVERS[0], cores=0.0)], ":1: Expected `float` > 0.0", id="no core"
+        ),
         pytest.param(SERVERS, ":2: a sample of server, which the header", id="a sample of no server"),
         pytest.param([SERVERS[0], SERVERS[0]], ":1: two servers of one name", id="two of one name"),
     ],

@@ -68,7 +68,7 @@ def counts(plan: Plan) -> Section:
     )
     rows = [
         ("the formula", words.quotient(plan, 3), plan.document.servers, "downtime taken off the demand"),
-        ("demand / availability", f"{average:,.3f}", whole_servers(average), "enough on average"),
+        ("demand / availability", _exact(average), whole_servers(average), "enough on average"),
     ]
     fleet = plan.corrected.servers
     if fleet is not None:
@@ -77,6 +77,11 @@ def counts(plan: Plan) -> Section:
     cells = [Row([name, exact, f"{n:,}", meaning]) for name, exact, n, meaning in rows]
     table = Table(columns("count", "exact>", "servers>", "meaning"), cells)
     return Section("counts", "Ways to count", [table, Sentence(_difference(plan))])
+
+
+def _exact(average: float) -> str:
+    """A quotient with three decimals; less than that with three significant digits."""
+    return f"{average:,.3f}" if not 0 < average < 0.01 else words.number(float(f"{average:.3g}"))
 
 
 def _difference(plan: Plan) -> str:

@@ -27,10 +27,15 @@ def one_line(plan: Plan) -> str:
 
 
 def quotient(plan: Plan, digits: int) -> str:
-    """Return the formula's result cut, not rounded, after ``digits``: 28.0000001 shows that it exceeds 28."""
+    """Return the formula's result cut, not rounded, after ``digits``: 28.0000001 shows that it exceeds 28.
+
+    Of less than that ``digits`` significant ones are shown, rounded: 0.00143.
+    """
     exact = plan.document.servers_exact
     if float(exact).is_integer():
         return f"{exact:,.0f}"
+    if exact < 10.0 ** (1 - digits):
+        return number(float(f"{exact:.{digits}g}"))
     whole, _, decimals = f"{exact:,.15f}".partition(".")
     cut = decimals[digits:].strip("0")
     return f"{whole}.{decimals[:digits]}…" if cut else f"{whole}.{decimals[:digits].rstrip('0')}"
@@ -86,6 +91,8 @@ def _spares(plan: Plan, needed: int) -> str:
 
 
 def _uncertain_answer(plan: Plan) -> str:
+    if plan.servers.p95 == 0:
+        return "There is no demand to carry."
     decides = sorted(plan.constraints, key=lambda c: -c.binding_probability)[:2]
     said = " and ".join(
         f"{c.name} in {format_share(round(c.binding_probability, 2))}"

@@ -28,10 +28,11 @@ def headline(storm: StormPlan) -> str:
 def setting(storm: StormPlan) -> str:
     """Return what is lost, and what the servers have left for those who come back."""
     outage = f" after {format_duration(storm.outage_s)} of outage" if storm.outage_s else ""
-    left = float(f"{storm.surviving_servers:.3g}")
+    left = storm.surviving_servers
+    left = float(f"{left:.3g}") if left < 1000 else round(left)
     return (
         f"The fleet of {storm.servers:,} loses {_LOST[storm.lost]}: {storm.lost_connections:,} of "
-        f"{storm.connections:,} connections come back to {left:,g} "
+        f"{storm.connections:,} connections come back to {format_count(left)} "
         f"server{'s' * (left != 1)}{outage}{_taken_in(storm)}"
     )
 

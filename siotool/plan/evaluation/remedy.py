@@ -151,7 +151,8 @@ def _backend(world: World[float], bound: Bound[float]) -> str:
             msgspec.structs.replace(world, inputs=world.inputs.replaced({"topology.adapter": other}))
         )
         if sharded is not None and math.isfinite(sharded.servers):
-            works.append(f"{name}, on {math.ceil(sharded.servers):,} shards or more")
+            shards = math.ceil(sharded.servers)
+            works.append(f"{name}, on {shards:,} shard{'s' if shards > 1 else ''} or more")
             break
     publishes = world.demand.publishes_per_s
     works += [

@@ -31,6 +31,11 @@ def from_flags(flags: Mapping[str, tuple[str, str]]) -> Inputs:
         try:
             field = fields.field_of(key)
         except LookupError:
+            place, _, name = key.rpartition(".")
+            if place.startswith(fields.MESSAGES) and (name == "kind" or name in fields.MESSAGE_FLAGS):
+                raise InputError(
+                    f"{flag} is a choice of the plan file", f"write it there, in [{place}]: {name} = …"
+                ) from None
             raise planfile.unknown(key, [f.key for f in fields.FIELDS], flag) from None
         figures[key] = planfile.read(field, text, flag, Provenance("typed", flag))
     return Inputs(figures)

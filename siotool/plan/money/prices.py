@@ -27,7 +27,6 @@ One file has one currency. A month has 730.5 hours, a twelfth of 365.25 days.
 """
 
 import difflib
-import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar, get_args
@@ -42,6 +41,10 @@ HOURS_PER_MONTH = 730.5
 
 #: What a balancer's capacity unit holds; see ``siotool.plan.money.cost``.
 UnitName = Literal["alb", "nlb", "nlb-tls"]
+
+#: No figure is larger: what is counted from it has to stay finite.
+_MOST = 1e15
+_BOUND = f"expected at most {_MOST:,.0f}"
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -212,14 +215,14 @@ def _per_month(raw: _PriceTable | _BalancerTable, source: str, key: str) -> floa
 
 
 def _amount(value: float, source: str, key: str) -> float:
-    if not (math.isfinite(value) and value >= 0):
-        raise InputError(f"{source}: {key} is {value:g}; a price is 0 or more")
+    if not 0 <= value <= _MOST:
+        raise InputError(f"{source}: {key} is {value:g}; a price is 0 or more", _BOUND)
     return value
 
 
 def _some(value: float, source: str, key: str) -> float:
-    if not (math.isfinite(value) and value > 0):
-        raise InputError(f"{source}: {key} is {value:g}; a server has more than 0 of it")
+    if not 0 < value <= _MOST:
+        raise InputError(f"{source}: {key} is {value:g}; a server has more than 0 of it", _BOUND)
     return value
 
 
