@@ -1,6 +1,7 @@
 """The costs of a measured adapter: planted ones are found, laws are told apart, plans take what was found."""
 
 import json
+from functools import cache
 
 import msgspec
 import pytest
@@ -40,7 +41,9 @@ JOINED = ("cluster", "redis", "redis-sharded", "redis-streams", "postgres", "mon
 NODES = (1, 2, 3, 4)
 
 
+@cache
 def measured(name, nodes=NODES, checked=(), **made):
+    """A profile that many tests look at, and none changes: it takes a third of a second to make."""
     adapter = ADAPTERS[name]
     return measure_adapter(adapter, fleet_of(adapter, nodes, **made), checked, MEASURED, 1)
 
