@@ -13,13 +13,12 @@ from siotool.history import history_file
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
-@pytest.fixture
-def run(tmp_path):
-    """A folder with the golden echo run, at another time, with ``cost`` times the server's CPU."""
+def writer_of_runs(place):
+    """Makes a folder with the golden echo run, at another time, with ``cost`` times the server's CPU."""
     lines = (GOLDEN / "report/echo.jsonl").read_text().splitlines()
 
     def make(name, *, cost=1.0, at="2026-01-01T00:00:00+00:00", **changed):
-        folder = tmp_path / name
+        folder = place / name
         folder.mkdir()
         written = []
         for line in lines:
@@ -33,6 +32,11 @@ def run(tmp_path):
         return folder
 
     return make
+
+
+@pytest.fixture
+def run(tmp_path):
+    return writer_of_runs(tmp_path)
 
 
 def test_a_service_that_costs_more_fails_and_one_line_says_why(siotool, run):
@@ -185,19 +189,27 @@ def test_the_page_has_the_comparison_with_how_it_was_made(siotool, run):
 # ── history ──────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture
-def past(siotool, run, tmp_path):
+@pytest.fixture(scope="module")
+def ten_runs(siotool, tmp_path_factory):
     """A history of ten runs; the service costs twice as much from the sixth on."""
+    place = tmp_path_factory.mktemp("past")
+    run = writer_of_runs(place)
     folders = [
         run(f"run-{number}", cost=1.0 if number < 5 else 2.0, at=f"2026-01-{number + 1:02d}T00:00:00+00:00")
         for number in range(10)
     ]
-    file = tmp_path / "past.sqlite"
+    file = place / "past.sqlite"
     done = siotool(
         "history", "add", *folders, "--file", file, "--label", "main", GITHUB_SHA="0123456789abcdef"
     )
     assert done.returncode == 0, done.stderr
     return file
+
+
+@pytest.fixture
+def past(ten_runs, tmp_path):
+    """A test's own copy of it."""
+    return shutil.copy(ten_runs, tmp_path / "past.sqlite")
 
 
 def test_a_lasting_change_is_named_with_its_first_run(siotool, past):

@@ -15,7 +15,7 @@ import pytest
 
 from siotool.lab.tools import path_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.quiet]
+pytestmark = pytest.mark.slow
 
 #: Two starts: of four servers each publishes a quarter of what it receives, a server alone all of it.
 SMALLEST = ("--adapter", "redis", "--nodes", "1,4", "--rounds", "1", "--rate", "1200")
@@ -65,6 +65,7 @@ def planned(folder: Path, *arguments: str) -> dict[str, Any]:
     return plan
 
 
+@pytest.mark.quiet
 def test_a_measurement_writes_its_profile_its_report_and_the_verdict_on_the_law(folder: Path) -> None:
     text = (folder / "seen/profile.json").read_text()
     profile = json.loads(text)
@@ -85,6 +86,7 @@ def test_a_measurement_writes_its_profile_its_report_and_the_verdict_on_the_law(
         assert sum(one["value"] for one in profile[side]["costs"] if one["name"] != "base") > 0
 
 
+@pytest.mark.quiet
 def test_a_plan_takes_what_was_measured_in_the_place_of_guesses(folder: Path) -> None:
     run = json.loads((folder / "seen/profile.json").read_text())["run"]
     rows, guessed = (
@@ -105,6 +107,7 @@ def test_a_plan_takes_what_was_measured_in_the_place_of_guesses(folder: Path) ->
     assert "redis: per message received from the adapter" in " ".join(done.stdout.split())
 
 
+@pytest.mark.quiet
 def test_what_is_there_is_not_overwritten(folder: Path) -> None:
     before = {path: path.read_bytes() for path in (folder / "seen").rglob("*") if path.is_file()}
     done = siotool("lab", "measure", *SMALLEST, "--out", "seen", cwd=folder)
@@ -175,7 +178,7 @@ def test_ctrl_c_keeps_the_runs_says_so_and_leaves_nothing_running(
     measuring: Measuring, alive: Callable[[int], bool], until: Callable[..., Any], tmp_path: Path
 ) -> None:
     second: list[int] = until(
-        lambda: measuring.lab("4-servers-1"), what="the second fleet is up", within_s=120
+        lambda: measuring.lab("4-servers-1"), what="the second fleet is up", within_s=180
     )
     below = psutil.Process(measuring.process.pid).children(recursive=True)
     pids = {*second, *(one.pid for one in below)}

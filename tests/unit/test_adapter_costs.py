@@ -1,6 +1,7 @@
 """The costs of a measured adapter: planted ones are found, laws are told apart, plans take what was found."""
 
 import json
+from functools import cache
 
 import msgspec
 import pytest
@@ -41,7 +42,9 @@ NODES = (1, 2, 3, 4)
 OF_BACKEND = {"topology.backend_publish_cost", "topology.backend_delivery_cost"}
 
 
+@cache
 def measured(name, nodes=NODES, checked=(), **made):
+    """A profile that many tests look at, and none changes: it takes a third of a second to make."""
     adapter = ADAPTERS[name]
     return measure_adapter(adapter, fleet_of(adapter, nodes, **made), checked, MEASURED, 1)
 
