@@ -44,7 +44,7 @@ LEAVES: dict[Any, st.SearchStrategy[Any]] = {
 
 
 def values(kind: Any) -> st.SearchStrategy[Any]:
-    """Every value of a type that a run file uses; at most two of each: with three it takes twice as long."""
+    """Every value of a type that a run file uses; at most two of each."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         base, meta = arguments
