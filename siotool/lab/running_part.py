@@ -35,7 +35,7 @@ class RunningPart(Protocol):
         """Have it end in order."""
 
     def start_again(self) -> None:
-        """Start it. Raises TargetError when it runs."""
+        """Start it; it has ended."""
 
     def ready(self) -> bool:
         """Whether it is ready since it was started. Raises TargetError when it has ended instead."""
@@ -76,9 +76,7 @@ class ProgramPart:
         self.running.ask_to_end()
 
     def start_again(self) -> None:
-        """Start it. Raises TargetError when it runs."""
-        if not self.ended:
-            raise TargetError(f"{self.name} runs already")
+        """Start it; it has ended."""
         self.running.end(0.0)  # what its process has left behind
         self.running = RunningProgram(self.running.program, self.running.log)
 
@@ -142,9 +140,7 @@ class WorkerPart:
             os.kill(self.pid, signal.SIGTERM)
 
     def start_again(self) -> None:
-        """Start it. Raises TargetError when it runs."""
-        if not self.ended:
-            raise TargetError(f"{self.name} runs already")
+        """Start it; it has ended."""
         self._before = self.pid
         self._primary.tell(f"fork {self._number}")
 
