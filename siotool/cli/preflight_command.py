@@ -11,11 +11,14 @@ from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.load_targets import DEMO
 from siotool.cli.options import Output, Quiet
 from siotool.cli.streams import say
+from siotool.client.address import resolve
 from siotool.client.choices import sockets_kept
+from siotool.client.source_addresses import reaching
 from siotool.document.document import Document, Row, Section, Sentence, Table, columns
 from siotool.errors import ExitCode
 from siotool.swarm.load_limits import LimitCheck, MachineLimits, WantedLoad, checks
 from siotool.swarm.own_limits import read_limits
+from siotool.workload import Target
 
 
 class Preflight(msgspec.Struct, frozen=True):
@@ -66,10 +69,13 @@ def preflight(
     form = output_format or by_ending(output, WithPage)
     count = load_options.users_of(users)
     urls = [load_options.url(one)[0] for one in target or [] if one != DEMO]
+    sources = source_options.read(source_ip or [])
+    if sources and urls:  # else nobody's name is looked up
+        sources = reaching(sources, [address for url in urls for address in resolve(Target(url))])
     wanted = WantedLoad(
         users=count,
         processes=load_options.workers_here(processes, count),
-        sources=len(source_options.read(source_ip or [])) or 1,
+        sources=len(sources) or 1,
         places=len(dict.fromkeys(urls)) or 1,
         sockets=sockets_kept(client_options.transports(transport, transport_mix)),
     )

@@ -54,7 +54,9 @@ class RunningFleet:
         lab, folder = self._lab, self._folder
         behind = lab.balancer != "none"
         count = 1 if lab.adapter == "cluster" else lab.servers
-        door, carrier, keeper, *ports = free_ports(3 + count + lab.servers + 1 + len(lab.proxied))
+        # all at once: a port that nobody listens on yet looks free to whoever asks again
+        needed = 5 + count + lab.servers + 1 + len(lab.proxied)
+        door, carrier, keeper, first, second, *ports = free_ports(needed, [lab.port])
         ports, metrics, own = ports[:count], ports[count:][: lab.servers], ports[count + lab.servers :]
         if lab.port and not lab.toxics:
             door = lab.port
@@ -64,7 +66,7 @@ class RunningFleet:
         tls = make_certificate(folder) if lab.tls else None
         if lab.runtime == "node":
             write_programs(folder)
-        backends = backends_of(lab, folder, self._data, (carrier, keeper))
+        backends = backends_of(lab, folder, self._data, (carrier, keeper, first, second))
         self._password = backends.adapter.password if backends.adapter is not None else ""
         for program in backends.programs:  # a replica needs its primary, and what leads to them both of them
             self._start([program])
