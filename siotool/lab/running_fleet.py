@@ -118,16 +118,26 @@ class RunningFleet:
                 one.running.end(deadline)
         self._programs.clear()
 
-    def ended(self) -> list[RunningProgram]:
-        """Return the programs that have ended by themselves since the last question."""
+    def ended(self) -> list[RunningPart]:
+        """Return the parts that have ended by themselves since the last question.
+
+        The workers of a primary that has ended are not among them.
+        """
         found = [
-            one.running
-            for group in self._programs
-            for one in group
-            if one.ended and one.name not in self._expected and one.pid not in self._said_of
+            one
+            for one in self._parts.values()
+            if one.ended
+            and one.code is not None
+            and one.pid not in self._said_of
+            and not self._ends_in_order(one)
         ]
-        self._said_of |= {one.process.pid for one in found}
+        self._said_of |= {one.pid for one in found}
         return found
+
+    def _ends_in_order(self, one: RunningPart) -> bool:
+        if isinstance(one, WorkerPart) and (one.primary in self._expected or self._parts[one.primary].ended):
+            return True
+        return one.name in self._expected
 
     # ── its parts ─────────────────────────────────────────────────────────────────────
 

@@ -28,6 +28,10 @@ class RunningPart(Protocol):
         """Whether its process has ended."""
 
     @property
+    def code(self) -> int | None:
+        """Its exit code, negative for a signal; None as long as it is not known."""
+
+    @property
     def member(self) -> LabMember:
         """How it is told."""
 
@@ -60,6 +64,11 @@ class ProgramPart:
     def ended(self) -> bool:
         """Whether its process has ended."""
         return self.running.process.poll() is not None
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code, negative for a signal; None as long as it is not known."""
+        return self.running.process.poll()
 
     @property
     def member(self) -> LabMember:
@@ -127,6 +136,12 @@ class WorkerPart:
             return bool(psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return True
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code, negative for a signal; None as long as its primary has not said it."""
+        said = [line["code"] for line in self._primary.running.lines() if line.get("ended") == self.pid]
+        return said[-1] if said else None
 
     @property
     def member(self) -> LabMember:

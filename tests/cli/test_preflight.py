@@ -111,3 +111,10 @@ def test_what_cannot_be_is_refused_at_once(siotool: Run, tmp_path, arguments, me
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_lab_has_no_url_yet(siotool: Run) -> None:
+    """It was asked for as http://lab:chat.toml."""
+    done = siotool("preflight", "lab:chat.toml")
+    assert done.returncode == 2
+    assert "lab:chat.toml has no URL before it is started" in done.stderr

@@ -301,11 +301,13 @@ def test_a_primary_comes_back_with_new_workers(acting: Acting) -> None:
 
 def test_a_program_that_ends_by_itself_is_said(acting: Acting) -> None:
     """The last test of each lab: what was not asked for is no action."""
-    name = "primary" if acting.lab.adapter == "cluster" else "server-2"
-    pid = acting.pids[name]
-    psutil.Process(pid).send_signal(signal.SIGKILL)
-    for _ in range(20):
-        acting.ended += [one.name for one in acting.process.news(1.0) if isinstance(one, EndedProgram)]
-        if acting.ended:
-            break
-    assert acting.ended == [name]
+    cluster = acting.lab.adapter == "cluster"
+    for name in ("server-2", "primary") if cluster else ("server-2",):
+        acting.ended.clear()
+        psutil.Process(acting.pids[name]).send_signal(signal.SIGKILL)
+        for _ in range(20):
+            news = [one for one in acting.process.news(1.0) if isinstance(one, EndedProgram)]
+            acting.ended += [f"{one.name}: {one.code}" for one in news]
+            if acting.ended:
+                break
+        assert acting.ended == [f"{name}: -9"]

@@ -107,6 +107,11 @@ replay = "nothing"
             id="idle",
         ),
         pytest.param(
+            '[lab]\nbalancer = "nginx"\nidle-timeout = "0s"',
+            "idle-timeout is 0s; expected 1 ms or more | leave it out",
+            id="no time at all",
+        ),
+        pytest.param(
             "[lab]\nbehind = 1\nwitness = true", "Socket.IO 2 does not tell what it sends", id="behind"
         ),
         pytest.param('[lab]\nrecovery = "2kB"', "chat.toml, line 2: recovery", id="no time"),
