@@ -1,11 +1,13 @@
 """Reads the faults of a load test, of options and of a lab's file; what is wrong is said before it begins."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from siotool.cli.secret_options import shown_url
 from siotool.errors import InputError
 from siotool.faults.fault_clock import DueStep
 from siotool.faults.planned_fault import PlannedFault, Step, read_fault
@@ -27,6 +29,17 @@ class AskedFaults(NamedTuple):
     faults: tuple[PlannedFault, ...] = ()
     actions: dict[DueStep, LabAction] = {}
 
+    @property
+    def shown(self) -> tuple[PlannedFault, ...]:
+        """The faults without the users and the queries of URLs in their commands."""
+        return tuple(
+            msgspec.structs.replace(one, do=_shown(one.do), undo=_shown(one.undo)) for one in self.faults
+        )
+
+
+def _shown(words: str) -> str:
+    return re.sub(r"\S+://\S+", lambda url: shown_url(url[0]), words)
+
 
 def read_faults(texts: Sequence[str], lab: Lab | None, length_s: float, beside: Sequence[str]) -> AskedFaults:
     """Read ``--fault`` options. Raises InputError for one that cannot be carried out, as far as is known.
@@ -44,7 +57,6 @@ def read_faults(texts: Sequence[str], lab: Lab | None, length_s: float, beside: 
     actions = {}
     for number, fault in enumerate(found):
         where = f"--fault at {format_duration(fault.at_s)}"
-        _check_times(fault, where, length_s)
         steps: tuple[Step, ...] = ("do", "undo") if fault.undo else ("do",)
         for step in steps:
             words = fault.words(step)
@@ -54,6 +66,8 @@ def read_faults(texts: Sequence[str], lab: Lab | None, length_s: float, beside: 
                 actions[DueStep(number, step)] = msgspec.structs.replace(action, as_needed=own)
             else:
                 _check_command(words, where)
+        own_s = actions[done].takes_s if (done := DueStep(number, "do")) in actions else 0.0
+        _check_times(fault, where, length_s, own_s)
     return AskedFaults(tuple(found), actions)
 
 
@@ -66,23 +80,37 @@ def names_toxic(text: str) -> bool:
 def _completed(fault: PlannedFault, lab: Lab | None, asked: Sequence[PlannedFault]) -> PlannedFault:
     """A fault with the undo that its action has by itself: at the end of the run, unless it says when.
 
-    A later one that does the same ends it, at the latter's time.
+    A later one that does that ends it, at the latter's time.
     """
     if fault.undo or lab is None or _is_command(fault.do, lab):
         return fault
     undo = inverse(fault.do)
-    ends = [one.at_s for one in asked if one.at_s > fault.at_s and one.do.split() == undo.split()]
+    ends = [one.at_s for one in asked if one.at_s > fault.at_s and _ends(one, undo, lab)]
     for_s = min(ends) - fault.at_s if ends and fault.for_s is None else fault.for_s
     return msgspec.structs.replace(fault, undo=undo, for_s=for_s)
 
 
-def _check_times(fault: PlannedFault, where: str, length_s: float) -> None:
+def _ends(other: PlannedFault, undo: str, lab: Lab) -> bool:
+    """Whether another fault does what an ``undo`` does, perhaps to more parts or by other names."""
+    if not undo or _is_command(other.do, lab):
+        return False
+    where = f"--fault at {format_duration(other.at_s)}"
+    found, wanted = read_action(other.do, lab, where), read_action(undo, lab, where)
+    return (
+        found.verb == wanted.verb
+        and set(wanted.parts) <= set(found.parts)
+        and found.healed in ("", wanted.healed)
+    )
+
+
+def _check_times(fault: PlannedFault, where: str, length_s: float, own_s: float) -> None:
+    """Raise InputError for one that nothing ends, or not before the run ends; ``own_s`` is what it takes."""
     if fault.for_s is not None and not fault.undo:
         raise InputError(
             f"{where}: {fault.do!r} lasts for {format_duration(fault.for_s)}, and nothing says how it ends",
             "give undo, or leave out for",
         )
-    end_s = fault.at_s + (fault.for_s or 0.0)
+    end_s = fault.at_s + max(fault.for_s or 0.0, own_s)
     if length_s and end_s >= length_s:
         raise InputError(
             f"{where} is over at {format_duration(end_s)}, and the run at {format_duration(length_s)}",

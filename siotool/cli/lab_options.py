@@ -23,6 +23,8 @@ from siotool.lab.lab import (
 from siotool.units import parse_duration
 
 TABLE = "lab"
+#: Balancers count whole milliseconds of an idle timeout, and take none for no timeout, or for an error.
+_LEAST_S = 0.001
 #: Tables of what is done to it while it is loaded.
 FAULTS = "fault"
 #: Each key, and the words that it takes; empty for what is no word.
@@ -133,7 +135,10 @@ def _plain(key: str, value: object, origin: str) -> object:
 def _time(key: str, value: object, origin: str) -> float:
     if not isinstance(value, str):
         raise InputError(f"{origin} is {type_of(value)}; expected a time", f'write {key} = "2min"')
-    return parse_duration(value, origin)
+    found = parse_duration(value, origin)
+    if key == "idle-timeout" and found < _LEAST_S:
+        raise InputError(f"{origin} is {value}; expected 1 ms or more", "leave it out for the balancer's own")
+    return found
 
 
 def _rate(value: object, origin: str) -> float:

@@ -387,7 +387,7 @@ def loadtest(
             templates=templates,
             users_file=rows,
             distributed=far,
-            faults=broken.faults,
+            faults=broken.shown,
         )
         if dry_run:
             raise typer.Exit(dry_runs.run(config, loaded))

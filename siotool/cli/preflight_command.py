@@ -8,14 +8,17 @@ import typer
 from siotool.cli import client_options, connection_flags, load_options, source_options
 from siotool.cli import output as out
 from siotool.cli.formats import WithPage, by_ending, format_option
-from siotool.cli.load_targets import DEMO
+from siotool.cli.load_targets import DEMO, LAB
 from siotool.cli.options import Output, Quiet
 from siotool.cli.streams import say
+from siotool.client.address import resolve
 from siotool.client.choices import sockets_kept
+from siotool.client.source_addresses import reaching
 from siotool.document.document import Document, Row, Section, Sentence, Table, columns
-from siotool.errors import ExitCode
+from siotool.errors import ExitCode, InputError
 from siotool.swarm.load_limits import LimitCheck, MachineLimits, WantedLoad, checks
 from siotool.swarm.own_limits import read_limits
+from siotool.workload import Target
 
 
 class Preflight(msgspec.Struct, frozen=True):
@@ -65,11 +68,19 @@ def preflight(
     """
     form = output_format or by_ending(output, WithPage)
     count = load_options.users_of(users)
+    if own := [one for one in target or [] if one.startswith(LAB)]:
+        raise InputError(
+            f"{own[0]} has no URL before it is started",
+            "leave it out: a place of one address and port is meant",
+        )
     urls = [load_options.url(one)[0] for one in target or [] if one != DEMO]
+    sources = source_options.read(source_ip or [])
+    if sources and urls:  # else nobody's name is looked up
+        sources = reaching(sources, [address for url in urls for address in resolve(Target(url))])
     wanted = WantedLoad(
         users=count,
         processes=load_options.workers_here(processes, count),
-        sources=len(source_options.read(source_ip or [])) or 1,
+        sources=len(sources) or 1,
         places=len(dict.fromkeys(urls)) or 1,
         sockets=sockets_kept(client_options.transports(transport, transport_mix)),
     )

@@ -10,9 +10,31 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from siotool.client.address import Address
+from siotool.errors import InputError
+
 #: Linux chooses the port when it connects, knowing where to, and not already when an address is chosen: else
 #: all connections of an address would share its ports, wherever they go (ip(7)).
 _NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24) if sys.platform == "linux" else None
+
+
+def reaching(sources: Sequence[str], addresses: Sequence[Address]) -> tuple[str, ...]:
+    """Those of some sources that are of a kind, IPv4 or IPv6, that a target has an address of.
+
+    Raises InputError where none of them is: connections would come from another address.
+    """
+    families = {address.family for address in addresses}
+    found = tuple(one for one in sources if _family(one) in families)
+    if sources and not found:
+        raise InputError(
+            f"no connection from {sources[0]} reaches {addresses[0].host}: IPv4 and IPv6 are two networks",
+            "give --source-ip an address of the target's kind",
+        )
+    return found
+
+
+def _family(source: str) -> int:
+    return socket.AF_INET6 if ":" in source else socket.AF_INET
 
 
 class SourceSockets:
@@ -23,7 +45,7 @@ class SourceSockets:
         self._make = make_socket
         self._next: dict[int, Iterator[str]] = {}
         for family in (socket.AF_INET, socket.AF_INET6):
-            found = [one for one in sources if (":" in one) == (family == socket.AF_INET6)]
+            found = [one for one in sources if _family(one) == family]
             if found:
                 begin = first % len(found)
                 self._next[family] = itertools.cycle([*found[begin:], *found[:begin]])

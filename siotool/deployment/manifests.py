@@ -69,12 +69,15 @@ def manifest(kind: Kind, deployed: Deployed) -> str:
 
 def rendered(name: str, **values: object) -> str:
     """Fill in a template of this folder; the repository's Dockerfile is made so, too."""
-    filters: dict[str, Callable[..., str]] = {"compose": _compose_scalar, "base64": _base64}
+    filters: dict[str, Callable[..., str]] = {"dollars": _dollars, "base64": _base64}
     return filled("siotool.deployment", name, filters, image=IMAGE, **values)
 
 
-def _compose_scalar(text: str) -> str:
-    """Compose takes $NAME for a variable of the shell, and $$ for a $."""
+def _dollars(text: str) -> str:
+    """A text in which both see variables: Compose $NAME of the shell, Kubernetes $(NAME); $$ is a $ to both.
+
+    Source: compose-spec, "Interpolation"; Kubernetes' API, ``args`` of a Container.
+    """
     return yaml_string(text.replace("$", "$$"))
 
 

@@ -20,7 +20,6 @@ import msgspec
 from siotool.errors import TargetError
 from siotool.lab.lab import MOST_SERVERS, Lab
 from siotool.lab.lab_program import LabProgram
-from siotool.lab.ports import free_ports
 from siotool.lab.redis_pair import redis_alone, redis_pair
 from siotool.lab.tools import path_of, postgres_folder
 from siotool.yaml_template import filled
@@ -69,10 +68,10 @@ class Backends(msgspec.Struct, frozen=True):
 def backends_of(lab: Lab, folder: Path, data: Path, ports: Sequence[int]) -> Backends:
     """Write the configurations of a lab's backends to ``folder``, make their ``data``.
 
-    ``ports`` are two free ones.
+    ``ports`` are free ones: of what carries, of what keeps, and of a pair of Redis behind what carries.
     """
     adapter = "redis" if lab.adapter.startswith("redis") else lab.adapter
-    carrier = _backend(adapter, lab, folder, data, ports[0])
+    carrier = _pair(folder, ports) if lab.replica else _backend(adapter, lab, folder, data, ports[0])
     if adapter == lab.store:
         return Backends(carrier, carrier)
     return Backends(carrier, _backend(lab.store, lab, folder, data, ports[1]))
@@ -81,7 +80,7 @@ def backends_of(lab: Lab, folder: Path, data: Path, ports: Sequence[int]) -> Bac
 def _backend(name: str, lab: Lab, folder: Path, data: Path, port: int) -> Backend | None:
     match name:
         case "redis":
-            return _pair(folder, port) if lab.replica else _redis(folder, port)
+            return _redis(folder, port)
         case "postgres":
             return _postgres(folder, data, port, keeps=lab.store == name)
         case "mongo":
@@ -96,8 +95,9 @@ def _redis(folder: Path, port: int) -> Backend:
     return Backend(redis_alone(folder, port, password), f"redis://:{password}@127.0.0.1:{port}")
 
 
-def _pair(folder: Path, port: int) -> Backend:
-    pair = redis_pair(folder, (*free_ports(2), port))
+def _pair(folder: Path, ports: Sequence[int]) -> Backend:
+    front, _, *both = ports
+    pair = redis_pair(folder, (*both, front))
     *before, door = pair.programs
     return Backend(door, pair.url, before, pair.password)
 

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from siotool.errors import TargetError
 from siotool.lab.lab_action import LabAction
@@ -26,6 +26,8 @@ class FleetActions:
     def __init__(self, fleet: RunningFleet) -> None:
         self._fleet = fleet
         self._throttled: dict[str, PartThrottle] = {}
+        #: Parts that are stopped until they are to continue, whatever is throttled meanwhile.
+        self._stopped: set[str] = set()
 
     def carry_out(self, action: LabAction) -> Steps:
         """Do it, one step after another. Raises TargetError when it fails."""
@@ -37,14 +39,14 @@ class FleetActions:
                 self._pause(action.parts, stop=action.verb == "stop")
                 yield
             case "throttle":
-                self._signal([part for part in action.parts if part in self._throttled], signal.SIGCONT)
+                self._let_run([part for part in action.parts if part in self._throttled])
                 now = time.monotonic()
                 self._throttled |= {part: PartThrottle(action.share, now) for part in action.parts}
                 yield
             case "unthrottle":
                 for part in action.parts:
                     self._throttled.pop(part, None)
-                self._signal(action.parts, signal.SIGCONT)
+                self._let_run(action.parts)
                 yield
             case "start":
                 asked = action.parts
@@ -77,13 +79,11 @@ class FleetActions:
         if not self._throttled:
             return None
         if min(one.due_at for one in self._throttled.values()) <= time.monotonic():
-            parts = [part for part in map(self._fleet.part, self._throttled) if not part.ended]
-            trees = {part.name: part.pid for part in parts}
-            found = trees_of(trees.values())
+            found = self._running(self._throttled)
             for name, one in self._throttled.items():
                 if one.due_at <= (now := time.monotonic()):
                     number = signal.SIGCONT if one.turn(now) else signal.SIGSTOP
-                    send_to(found[trees[name]] if name in trees else (), number)
+                    send_to(found.get(name, ()), number)
         due_at = min(one.due_at for one in self._throttled.values())
         return max(0.001, due_at - time.monotonic())
 
@@ -104,9 +104,33 @@ class FleetActions:
         self._signal(parts, signal.SIGKILL)
 
     def _pause(self, parts: Sequence[str], *, stop: bool) -> None:
-        if stop:
-            self._check_run(parts)
-        self._signal(parts, signal.SIGSTOP if stop else signal.SIGCONT)
+        if not stop:
+            self._stopped -= set(parts)
+            self._let_run(parts)
+            return
+        self._check_run(parts)
+        if stopped := [name for name in parts if name in self._stopped]:
+            raise TargetError(f"{', '.join(stopped)} is stopped already")
+        self._stopped |= set(parts)
+        self._signal(parts, signal.SIGSTOP)
+
+    def _let_run(self, parts: Sequence[str]) -> None:
+        """Have the processes of parts go on that do not belong to a part that is stopped."""
+        for pids in self._running(parts).values():
+            send_to(pids, signal.SIGCONT)
+
+    def _running(self, names: Collection[str]) -> dict[str, list[int]]:
+        """The processes of parts by name, without those of parts that are stopped."""
+        pids = {
+            name: self._fleet.part(name).pid
+            for name in {*names, *self._stopped}
+            if not self._fleet.part(name).ended
+        }
+        trees = trees_of(pids.values())
+        stopped = {pid for name in self._stopped & pids.keys() for pid in trees[pids[name]]}
+        return {
+            name: [pid for pid in trees[pids[name]] if pid not in stopped] for name in pids if name in names
+        }
 
     def _check_run(self, parts: Sequence[str]) -> None:
         ended = [name for name in parts if self._fleet.part(name).ended]
@@ -121,6 +145,11 @@ class FleetActions:
 
     def _start(self, parts: Sequence[str]) -> Steps:
         found = [self._fleet.part(name) for name in parts]
+        if running := [
+            part.name for part in found if not part.ended
+        ]:  # or some would be started, and some not
+            raise TargetError(f"{', '.join(running)} runs already")
+        self._forget_stopped(parts)
         for part in found:
             part.start_again()
         yield from _until(lambda: all(part.ready() for part in found), READY_S, parts, "is not ready")
@@ -130,14 +159,23 @@ class FleetActions:
     def _send_clients_to(self, parts: Sequence[str]) -> Steps:
         """Have the balancer know servers that were taken out, also one whose drain has failed."""
         if self._fleet.put_back(parts):
-            yield from self._reload()
+            balancer = self._fleet.balancer
+            if balancer is not None and balancer.ended:  # it reads that when it is started
+                self._fleet.write_balancer()
+            else:
+                yield from self._reload()
 
     def _restart(self, parts: Sequence[str]) -> Steps:
         for name in parts:
             self._fleet.expect_end(name).ask_to_end()
+        self._forget_stopped(parts)
         self._signal(parts, signal.SIGCONT)  # one that was stopped ends in order too
         yield from self._wait_for_end(parts, END_S)
         yield from self._start(parts)
+
+    def _forget_stopped(self, parts: Sequence[str]) -> None:
+        """New processes take the place of these parts', and of the workers of a primary among them."""
+        self._stopped -= {part.name for part in self._fleet.concerned(parts)}
 
     def _drain(self, parts: Sequence[str], over_s: float) -> Steps:
         self._fleet.take_out(parts)
@@ -166,8 +204,9 @@ class FleetActions:
         """Have the balancer read its configuration; over once its new processes have begun."""
         balancer = self._fleet.balancer
         assert balancer is not None, "checked before anything starts"
-        before = pids_of_tree(balancer.pid)
         self._fleet.write_balancer()
+        self._check_run([balancer.name])
+        before = pids_of_tree(balancer.pid)
         deadline = time.monotonic() + _RELOAD_S
         again_at = 0.0
         while not pids_of_tree(balancer.pid) - before:

@@ -76,7 +76,8 @@ def _keep(fleet: RunningFleet, parent: int) -> None:
         running += [(one, actions.carry_out(one.action)) for one in asked]
         running = [one for one in running if _goes_on(fleet, *one)]
         for ended in fleet.ended():
-            _print(EndedProgram(ended.program.name, ended.process.returncode, str(ended.log)))
+            assert ended.code is not None, "those whose code is known"
+            _print(EndedProgram(ended.name, ended.code, ended.member.log))
         with contextlib.suppress(TargetError):  # it is asked again soon
             fleet.settle_fronts()
         again_s = actions.throttle()

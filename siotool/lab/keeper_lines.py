@@ -21,7 +21,7 @@ class AskedAction(msgspec.Struct, frozen=True):
 
 
 class EndedProgram(msgspec.Struct, frozen=True, tag_field="kind", tag="ended"):
-    """A program ended by itself."""
+    """A program, or a worker of a primary, ended by itself."""
 
     name: str
     code: int

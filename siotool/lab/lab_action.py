@@ -89,6 +89,12 @@ class LabAction(msgspec.Struct, frozen=True, kw_only=True):
     healed: str = ""
     as_needed: bool = False
 
+    @property
+    def takes_s(self) -> float:
+        """How long it takes at least."""
+        times = len(self.parts) if self.verb == "rolling" else 1
+        return times * self.over_s + (times - 1) * self.pause_s
+
 
 def is_action(text: str) -> bool:
     """Whether words are meant as an action of a lab: their first one is, and no path or option follows."""
@@ -147,7 +153,7 @@ def read_action(text: str, lab: Lab, where: str) -> LabAction:
                 raise InputError(f"{where}: {text}: a share between 0 and 100 %", "write it 20%")
             return msgspec.structs.replace(action, share=kept)
         case "throttle", _:
-            raise InputError(f"{where}: {text!r} has no share", f"write {text} to 20%")
+            raise InputError(f"{where}: {text!r} has no share", f"write {' '.join(words[:end])} to 20%")
         case "drain", [] | ["over", _]:
             _check_drain(parts, lab, where)
             over_s = units.parse_duration(rest[1], f"{where}: {text}") if rest else _DRAIN_S

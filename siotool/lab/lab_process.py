@@ -90,6 +90,7 @@ class LabProcess:
         # others of this machine are not to read what its backends' passwords are
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder.chmod(0o700)  # one that was there may be open to all
         except OSError as error:
             raise no_folder(self._folder, error) from error
         ready = self._child.start(_READY_S)

@@ -2,6 +2,7 @@
 
 import random
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -9,8 +10,8 @@ _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST, _LENT = 10_000, 49_152
 
 
-def free_ports(count: int) -> list[int]:
-    """Return so many different ports that are free now.
+def free_ports(count: int, but: Collection[int] = ()) -> list[int]:
+    """Return so many different ports that are free now, and not among some that others are to have.
 
     They are outside of the range that the kernel lends to outgoing connections, so that a load cannot take
     one before its program does.
@@ -25,7 +26,7 @@ def free_ports(count: int) -> list[int]:
     for port in random.sample(numbers, len(numbers)):
         if len(found) == count:
             break
-        if _is_free(port):
+        if port not in but and _is_free(port):
             found.append(port)
     return found
 

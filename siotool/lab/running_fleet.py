@@ -54,7 +54,9 @@ class RunningFleet:
         lab, folder = self._lab, self._folder
         behind = lab.balancer != "none"
         count = 1 if lab.adapter == "cluster" else lab.servers
-        door, carrier, keeper, *ports = free_ports(3 + count + lab.servers + 1 + len(lab.proxied))
+        # all at once: a port that nobody listens on yet looks free to whoever asks again
+        needed = 5 + count + lab.servers + 1 + len(lab.proxied)
+        door, carrier, keeper, first, second, *ports = free_ports(needed, [lab.port])
         ports, metrics, own = ports[:count], ports[count:][: lab.servers], ports[count + lab.servers :]
         if lab.port and not lab.toxics:
             door = lab.port
@@ -64,7 +66,7 @@ class RunningFleet:
         tls = make_certificate(folder) if lab.tls else None
         if lab.runtime == "node":
             write_programs(folder)
-        backends = backends_of(lab, folder, self._data, (carrier, keeper))
+        backends = backends_of(lab, folder, self._data, (carrier, keeper, first, second))
         self._password = backends.adapter.password if backends.adapter is not None else ""
         for program in backends.programs:  # a replica needs its primary, and what leads to them both of them
             self._start([program])
@@ -116,16 +118,26 @@ class RunningFleet:
                 one.running.end(deadline)
         self._programs.clear()
 
-    def ended(self) -> list[RunningProgram]:
-        """Return the programs that have ended by themselves since the last question."""
+    def ended(self) -> list[RunningPart]:
+        """Return the parts that have ended by themselves since the last question.
+
+        The workers of a primary that has ended are not among them.
+        """
         found = [
-            one.running
-            for group in self._programs
-            for one in group
-            if one.ended and one.name not in self._expected and one.pid not in self._said_of
+            one
+            for one in self._parts.values()
+            if one.ended
+            and one.code is not None
+            and one.pid not in self._said_of
+            and not self._ends_in_order(one)
         ]
-        self._said_of |= {one.process.pid for one in found}
+        self._said_of |= {one.pid for one in found}
         return found
+
+    def _ends_in_order(self, one: RunningPart) -> bool:
+        if isinstance(one, WorkerPart) and (one.primary in self._expected or self._parts[one.primary].ended):
+            return True
+        return one.name in self._expected
 
     # ── its parts ─────────────────────────────────────────────────────────────────────
 

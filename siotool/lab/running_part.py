@@ -28,6 +28,10 @@ class RunningPart(Protocol):
         """Whether its process has ended."""
 
     @property
+    def code(self) -> int | None:
+        """Its exit code, negative for a signal; None as long as it is not known."""
+
+    @property
     def member(self) -> LabMember:
         """How it is told."""
 
@@ -35,7 +39,7 @@ class RunningPart(Protocol):
         """Have it end in order."""
 
     def start_again(self) -> None:
-        """Start it. Raises TargetError when it runs."""
+        """Start it; it has ended."""
 
     def ready(self) -> bool:
         """Whether it is ready since it was started. Raises TargetError when it has ended instead."""
@@ -62,6 +66,11 @@ class ProgramPart:
         return self.running.process.poll() is not None
 
     @property
+    def code(self) -> int | None:
+        """Its exit code, negative for a signal; None as long as it is not known."""
+        return self.running.process.poll()
+
+    @property
     def member(self) -> LabMember:
         """How it is told."""
         program = self.running.program
@@ -76,9 +85,7 @@ class ProgramPart:
         self.running.ask_to_end()
 
     def start_again(self) -> None:
-        """Start it. Raises TargetError when it runs."""
-        if not self.ended:
-            raise TargetError(f"{self.name} runs already")
+        """Start it; it has ended."""
         self.running.end(0.0)  # what its process has left behind
         self.running = RunningProgram(self.running.program, self.running.log)
 
@@ -131,6 +138,12 @@ class WorkerPart:
             return True
 
     @property
+    def code(self) -> int | None:
+        """Its exit code, negative for a signal; None as long as its primary has not said it."""
+        said = [line["code"] for line in self._primary.running.lines() if line.get("ended") == self.pid]
+        return said[-1] if said else None
+
+    @property
     def member(self) -> LabMember:
         """How it is told: it has no port and no command of its own."""
         log = str(self._primary.running.log)
@@ -142,9 +155,7 @@ class WorkerPart:
             os.kill(self.pid, signal.SIGTERM)
 
     def start_again(self) -> None:
-        """Start it. Raises TargetError when it runs."""
-        if not self.ended:
-            raise TargetError(f"{self.name} runs already")
+        """Start it; it has ended."""
         self._before = self.pid
         self._primary.tell(f"fork {self._number}")
 

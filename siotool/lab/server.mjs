@@ -18,12 +18,14 @@
 // --metrics-port has a port for each, parted by commas.
 //
 // Prints {"port": …, "pid": …, "metrics_port": …, "workers": [{"pid": …, "metrics_port": …}]} on one
-// line once it accepts connections, and ends when its standard input closes.
+// line once it accepts connections, and ends when its standard input closes. A primary then says of each worker
+// that ends {"ended": PID, "code": …}, and of each that takes its place {"worker": N, "pid": …, "metrics_port": …}.
 
 import cluster from "node:cluster";
 import { openSync, readFileSync, writeSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
+import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { Server } from "socket.io";
@@ -108,6 +110,9 @@ async function primary() {
     },
   });
   console.log(JSON.stringify({ port, pid: process.pid, metrics_port: 0, workers }));
+  cluster.on("exit", ({ process: { pid } }, code, signal) => {
+    console.log(JSON.stringify({ ended: pid, code: signal ? -constants.signals[signal] : code }));
+  });
 }
 
 async function server() {

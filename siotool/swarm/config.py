@@ -1,6 +1,7 @@
 """The configuration of a load test and of its workers, and the run file's header made from it."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -8,12 +9,14 @@ import msgspec
 
 from siotool import runfile
 from siotool.client import tcp
+from siotool.client.secret_texts import secrets_of
 from siotool.faults.planned_fault import PlannedFault
 from siotool.measured_servers import MeasuredServer
 from siotool.runfile import GeneratorMachine, Header
 from siotool.swarm.machines.clock_comparison import ClockReading
 from siotool.swarm.machines.distributed import Distributed
 from siotool.swarm.machines.own_machine import versions
+from siotool.swarm.redaction import Redaction
 from siotool.swarm.servers.asked_server import AskedServers
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.users_file import UsersFile
@@ -82,8 +85,9 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def header_of(config: RunConfig, servers: list[MeasuredServer], generators: list[GeneratorMachine]) -> Header:
-    """The first line of the run file."""
+    """The first line of the run file; a command of a fault may quote what options hold that is secret."""
     known = versions()
+    hide = Redaction(secrets_of(config.engine.identity)).apply
     return Header(
         version=runfile.VERSION,
         run=config.out.name,
@@ -98,11 +102,13 @@ def header_of(config: RunConfig, servers: list[MeasuredServer], generators: list
         servers=servers,
         embedded=config.embedded,
         lab=config.lab,
-        faults=list(config.faults),
+        faults=[msgspec.structs.replace(one, do=hide(one.do), undo=hide(one.undo)) for one in config.faults],
         backoff=_backoff(config),
         gates=config.gates,
         default_gates=config.default_gates,
-        command=config.command,
+        command=[
+            hide(one) if option == "--fault" else one for option, one in pairwise(("", *config.command))
+        ],
     )
 
 

@@ -21,6 +21,7 @@ from siotool.swarm.load_limits import WantedLoad
 from siotool.swarm.machines.joined_machines import JoinedMachines, RemoteWorker
 from siotool.swarm.machines.own_machine import describe
 from siotool.swarm.machines.scenario_bundle import packed
+from siotool.swarm.run_address import place
 from siotool.swarm.scenario_file import Scenario, options
 from siotool.swarm.secret_channel import use_token
 from siotool.swarm.workers import Workers
@@ -76,7 +77,7 @@ class Master:
             return [describe(LOCAL, self._config.workload.processes)]
         if not self._far.quiet:
             self._machines.say = _tell
-            where = f"{self._far.host}:{self.runner.server.port}"
+            where = place(self._far.host, self.runner.server.port)
             _tell(f"waiting for {self._far.workers} workers on {where} (on each: siotool worker --join)")
         self._machines.wait(self._far.within_s)
         self._machines.check_room()

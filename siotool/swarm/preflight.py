@@ -11,6 +11,7 @@ from siotool.client.address import resolve
 from siotool.client.choices import sockets_kept
 from siotool.client.failures import ClientFailure
 from siotool.client.secret_texts import secrets_of
+from siotool.client.source_addresses import reaching
 from siotool.errors import InputError, TargetError
 from siotool.printable import one_line
 from siotool.swarm.engine import Engine
@@ -61,11 +62,15 @@ def check_files(wanted: WantedLoad) -> None:
 
 
 def check_room(users: int, processes: int, settings: EngineSettings) -> None:
-    """Raises InputError when this machine has no room for the users: ports, the packet filter, memory."""
+    """Raises InputError when this machine has no room for the users: ports, the packet filter, memory.
+
+    So it does where none of its addresses reaches the target.
+    """
+    addresses = [address for place in settings.targets for address in place.addresses]
     wanted = WantedLoad(
         users,
         processes,
-        len(settings.sources) or 1,
+        len(reaching(settings.sources, addresses)) or 1,
         len(settings.targets),
         sockets_kept(settings.transports),
     )

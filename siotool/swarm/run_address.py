@@ -15,6 +15,11 @@ def wants_ipv6(host: str) -> bool | None:
     return all(family != socket.AF_INET for family, *_ in found)
 
 
+def place(host: str, port: int | str) -> str:
+    """Host and port as people write them, an IPv6 address in brackets."""
+    return f"{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def endpoint(host: str, port: int | str) -> str:
     """Host and port as ZeroMQ has them."""
-    return f"tcp://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"tcp://{place(host, port)}"

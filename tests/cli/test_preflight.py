@@ -46,6 +46,13 @@ def test_more_addresses_and_targets_make_more_ports(siotool: Run) -> None:
     assert available(URL, "--source-ip", "127.0.0.1-127.0.0.4") == 4 * one
     assert available(URL, "http://127.0.0.1:3001") == 2 * one
     assert available(URL, URL) == one
+    assert available(URL, "--source-ip", "::1", "--source-ip", "127.0.0.2") == one
+
+
+def test_an_address_from_which_the_target_is_not_reached_is_refused(siotool: Run) -> None:
+    done = siotool("preflight", URL, "--source-ip", "::1")
+    assert done.returncode == 2
+    assert "no connection from ::1 reaches 127.0.0.1" in done.stderr
 
 
 def test_users_that_poll_have_two_sockets(siotool: Run) -> None:
@@ -104,3 +111,10 @@ def test_what_cannot_be_is_refused_at_once(siotool: Run, tmp_path, arguments, me
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_lab_has_no_url_yet(siotool: Run) -> None:
+    """It was asked for as http://lab:chat.toml."""
+    done = siotool("preflight", "lab:chat.toml")
+    assert done.returncode == 2
+    assert "lab:chat.toml has no URL before it is started" in done.stderr

@@ -203,3 +203,17 @@ def test_what_was_done_is_undone_however_the_run_ends(
     until(lambda: words(mark) == ["do", "undo"], what="it is undone")
     assert test.process.wait(30) == (-signal.SIGKILL if how == "killed" else 130)
     assert words(mark) == ["do", "undo"], "once"
+
+
+def test_no_byte_of_a_run_holds_a_secret_that_a_command_quotes(start: Callable[..., Any]) -> None:
+    """The header of the run file had the command as it was typed, and so had every report."""
+    words = "echo s3cr3t-header https://u:s3cr3t-user@h/?key=s3cr3t-query >/dev/null"
+    done = start(
+        *("demo", *ECHO, "--run-time", "4s", "--header", "X-Key: s3cr3t-header"),
+        *("--fault", f"at=1s for=1s do={words} undo={words}"),
+    ).finish()
+    assert done.report["faults"][0]["do"] == "echo *** https://***@h/?*** >/dev/null"
+    files = [path for path in done.folder.rglob("*") if path.is_file()]
+    assert len(files) > 2
+    assert not [path.name for path in files if "s3cr3t" in path.read_text(errors="replace")]
+    assert "s3cr3t" not in done.stdout + done.stderr

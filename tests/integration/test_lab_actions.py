@@ -5,6 +5,7 @@ import signal
 import socket
 import urllib.request
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -138,6 +139,30 @@ def test_a_part_that_is_throttled_is_stopped_and_goes_on_many_times(acting: Acti
     assert acting.answer()[0] == 200
 
 
+def test_a_part_that_is_stopped_stays_so_whatever_is_throttled_meanwhile(acting: Acting) -> None:
+    """A throttle had it go on 100 ms later, and so did the end of the throttle."""
+    assert acting.do("throttle servers to 50%") == ""
+    assert acting.do("stop server-1") == ""
+    turns = [state(acting.pids["server-2"]) == psutil.STATUS_STOPPED]
+    while sum(one != other for one, other in pairwise(turns)) < 6:  # the throttle goes on
+        turns.append(state(acting.pids["server-2"]) == psutil.STATUS_STOPPED)
+        assert state(acting.pids["server-1"]) == psutil.STATUS_STOPPED
+    assert acting.do("unthrottle servers") == ""
+    assert state(acting.pids["server-1"]) == psutil.STATUS_STOPPED
+    assert acting.do("stop server-1") == "server-1 is stopped already"
+    assert acting.do("continue server-1") == ""
+    assert state(acting.pids["server-1"]) != psutil.STATUS_STOPPED
+    assert acting.answer()[0] == 200
+
+
+def test_parts_are_started_all_or_none(acting: Acting) -> None:
+    before = acting.pids["server-1"]
+    assert acting.do("kill server-1") == ""
+    assert acting.do("start servers") == "server-2 runs already"
+    assert acting.pids["server-1"] == before
+    assert acting.do("start server-1") == ""
+
+
 def test_what_carries_messages_is_restarted_and_the_servers_live_on(acting: Acting) -> None:
     for backend in acting.lab.backends[:1]:
         before = dict(acting.pids)
@@ -208,6 +233,7 @@ def test_a_balancer_reads_its_configuration_again(acting: Acting) -> None:
     assert acting.takes_sessions("server-1", "server-2")
     assert acting.do("kill balancer") == ""
     assert acting.answer()[0] == 0
+    assert acting.do("reload balancer") == f"{acting.lab.balancer} does not run"
     assert acting.do("start balancer") == ""
     assert acting.answer()[0] == 200
 
@@ -275,11 +301,13 @@ def test_a_primary_comes_back_with_new_workers(acting: Acting) -> None:
 
 def test_a_program_that_ends_by_itself_is_said(acting: Acting) -> None:
     """The last test of each lab: what was not asked for is no action."""
-    name = "primary" if acting.lab.adapter == "cluster" else "server-2"
-    pid = acting.pids[name]
-    psutil.Process(pid).send_signal(signal.SIGKILL)
-    for _ in range(20):
-        acting.ended += [one.name for one in acting.process.news(1.0) if isinstance(one, EndedProgram)]
-        if acting.ended:
-            break
-    assert acting.ended == [name]
+    cluster = acting.lab.adapter == "cluster"
+    for name in ("server-2", "primary") if cluster else ("server-2",):
+        acting.ended.clear()
+        psutil.Process(acting.pids[name]).send_signal(signal.SIGKILL)
+        for _ in range(20):
+            news = [one for one in acting.process.news(1.0) if isinstance(one, EndedProgram)]
+            acting.ended += [f"{one.name}: {one.code}" for one in news]
+            if acting.ended:
+                break
+        assert acting.ended == [f"{name}: -9"]

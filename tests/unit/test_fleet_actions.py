@@ -35,7 +35,9 @@ def part() -> Iterator[Part]:
 
 
 def carry_out(action: LabAction, part: Part, **more: Any) -> None:
-    fleet: Any = SimpleNamespace(part=lambda _: part, expect_end=lambda _: part, **more)
+    fleet: Any = SimpleNamespace(
+        part=lambda _: part, expect_end=lambda _: part, concerned=lambda _: [], **more
+    )
     for _ in FleetActions(fleet).carry_out(action):
         pass
 
@@ -58,3 +60,20 @@ def test_a_server_whose_drain_failed_gets_clients_again_although_it_runs(part: P
     carry_out(again, part, put_back=back, know_again=lambda _: None)
     assert put_back == ["server-1"]
     assert not part.ended
+
+
+def test_a_balancer_that_has_ended_knows_a_server_again_once_it_is_started(part: Part) -> None:
+    """The undo of a drain failed beside a balancer that was killed."""
+    part.process.kill()
+    part.process.wait()
+    written: list[str] = []
+    gone: Any = SimpleNamespace(ended=True, name="nginx")
+    carry_out(
+        LabAction(verb="start", parts=(), as_needed=True),
+        part,
+        put_back=lambda _: True,
+        know_again=lambda _: None,
+        balancer=gone,
+        write_balancer=lambda: written.append("nginx.conf"),
+    )
+    assert set(written) == {"nginx.conf"}

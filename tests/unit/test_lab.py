@@ -107,6 +107,11 @@ replay = "nothing"
             id="idle",
         ),
         pytest.param(
+            '[lab]\nbalancer = "nginx"\nidle-timeout = "0s"',
+            "idle-timeout is 0s; expected 1 ms or more | leave it out",
+            id="no time at all",
+        ),
+        pytest.param(
             "[lab]\nbehind = 1\nwitness = true", "Socket.IO 2 does not tell what it sends", id="behind"
         ),
         pytest.param('[lab]\nrecovery = "2kB"', "chat.toml, line 2: recovery", id="no time"),
@@ -296,6 +301,14 @@ def test_one_program_carries_and_keeps_where_it_can(lab, names, new_enough, tmp_
         assert "4002" in " ".join(found.store.program.command)
 
 
+def test_a_pair_of_redis_is_on_the_ports_that_were_set_aside_for_it(new_enough, tmp_path, monkeypatch):
+    monkeypatch.setattr(backends, "path_of", lambda _: new_enough)
+    lab = Lab(adapter="redis", replica=True, store="couchdb")
+    found = backends.backends_of(lab, tmp_path, tmp_path, (4001, 4002, 4003, 4004))
+    ports = {one.name: one.port for one in found.programs}
+    assert ports == {"redis": 4003, "redis-2": 4004, "redis-door": 4001, "couchdb": 4002}
+
+
 def test_an_older_initdb_makes_the_cluster_of_databases(tmp_path, monkeypatch):
     """The option --no-instructions is of PostgreSQL 14: before it a lab did not start."""
     old = tmp_path / "initdb"
@@ -404,6 +417,13 @@ def test_ports_are_free_and_differ():
     found = free_ports(50)
     assert len(set(found)) == 50
     assert all(1024 <= port < 65_536 for port in found)
+
+
+def test_a_port_that_another_part_is_to_have_is_not_given_away():
+    """A server got the port of the lab's one URL, and the pair of Redis that of a server."""
+    others = free_ports(65_536)
+    assert others
+    assert set(free_ports(65_536, others)).isdisjoint(others)
 
 
 # ── configuration files ───────────────────────────────────────────────────────────────

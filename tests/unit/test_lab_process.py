@@ -79,3 +79,13 @@ def test_stopped_parts_end_although_their_keeper_was_killed(noticed: bool, tmp_p
         for part in parts:
             if part.is_running():
                 part.kill()
+
+
+def test_a_folder_that_was_there_is_closed_to_others(tmp_path: Path) -> None:
+    """Everybody could read the password of Redis."""
+    folder = tmp_path / "lab"
+    folder.mkdir(mode=0o755)
+    lab = LabProcess(Lab(), folder)
+    lab._child = ChildProcess([sys.executable, "-c", KEEPER], "the lab", "")
+    with lab:
+        assert folder.stat().st_mode & 0o777 == 0o700

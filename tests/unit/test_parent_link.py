@@ -12,7 +12,7 @@ from siotool.swarm.join_token import keys_of, listen_with, make_token
 from siotool.swarm.machines import parent_link
 from siotool.swarm.machines.machine_session import is_gone
 from siotool.swarm.machines.parent_link import ParentLink
-from siotool.swarm.run_address import endpoint, wants_ipv6
+from siotool.swarm.run_address import endpoint, place, wants_ipv6
 
 TOKEN = make_token()
 
@@ -65,6 +65,7 @@ def test_a_name_is_called_over_ipv6_only_where_it_has_no_other_address(
 
 def test_addresses_are_what_they_are_written_as() -> None:
     assert [wants_ipv6(host) for host in ("127.0.0.1", "::1", "no..name")] == [False, True, None]
+    assert [place(host, 5557) for host in ("run", "::1")] == ["run:5557", "[::1]:5557"]
     assert [endpoint(host, 5557) for host in ("run", "::1")] == ["tcp://run:5557", "tcp://[::1]:5557"]
 
 
@@ -116,3 +117,10 @@ def test_a_parent_is_gone_after_a_long_silence_or_some_seconds_without_a_connect
 ) -> None:
     """The seconds without a connection were counted from when something was heard last."""
     assert is_gone(silent_s, broken_s) is gone
+
+
+def test_an_address_of_ipv6_is_told_from_its_port() -> None:
+    """It was told as ::1:20179:5557."""
+    link = ParentLink("::1", 5557, TOKEN, "box")
+    assert link.where == "[::1]:5557"
+    link.close()

@@ -278,3 +278,44 @@ def test_a_run_whose_length_is_not_known_refuses_no_time():
 
 def test_a_fault_goes_with_no_search():
     assert "--fault beside --find-capacity" in refusal("at=1s do=kill redis", beside=["--find-capacity"])
+
+
+# ── what it ends, and how long it takes ───────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("do", "later", "for_s"),
+    [
+        ("kill node-2", "start server-2", 10.0),
+        ("stop server-1", "continue servers", 10.0),
+        ("stop servers", "continue server-1", None),
+        ("kill server-2", "start server-1", None),
+        ("latency redis 200ms", "heal backend from latency", 10.0),
+        ("latency redis 200ms", "heal redis", 10.0),
+        ("latency redis 200ms", "heal redis from bandwidth", None),
+        ("kill server-2", "echo start server-2", None),
+    ],
+)
+def test_a_later_fault_ends_one_whatever_its_part_is_called(do, later, for_s):
+    """Its outage was taken for one that lasts to the end of the run."""
+    lab = Lab(servers=3, adapter="redis", balancer="nginx", toxics=True)
+    texts = [f"at=10s do={do}", f"at=20s do={later}"]
+    assert read_faults(texts, lab, RUN_S, ()).faults[0].for_s == for_s
+
+
+@pytest.mark.parametrize(
+    "do", ["drain server-1 over 50s", "rolling deploy pause 25s", "rolling deploy drained pause 20s"]
+)
+def test_what_takes_longer_than_the_run_is_refused(do):
+    assert "is over at" in refusal(f"at=10s do={do}")
+    assert read_faults([f"at=1s do={do}"], JOINED, RUN_S, ()).faults
+
+
+def test_a_share_that_is_forgotten_is_asked_for():
+    assert "write throttle nginx to 20%" in refusal("at=1s do=throttle nginx 20%")
+
+
+def test_faults_are_shown_without_the_secrets_of_their_urls():
+    text = "at=1s do=curl https://u:pass-word@h/x?key=s3cret && true undo=curl https://u:pass-word@h/"
+    (shown,) = read_faults([text], None, RUN_S, ()).shown
+    assert (shown.do, shown.undo) == ("curl https://***@h/x?*** && true", "curl https://***@h/")

@@ -391,3 +391,44 @@ def test_nobody_at_the_url_is_refused_at_the_start(pages):
     fetch = MetricsFetch("http://127.0.0.1:1/metrics", None)
     with pytest.raises(InputError, match=r"no metrics from .*: Connection refused"):
         ServerMetrics(fetch, {})
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("http://[::1]/metrics", ("::1", 80)),
+        ("http://[fe80::12]/", ("fe80::12", 80)),
+        ("https://[::1]", ("::1", 443)),
+        ("http://[::1]:9100/metrics", ("::1", 9100)),
+        ("http://host/metrics", ("host", 80)),
+    ],
+)
+def test_an_address_of_ipv6_without_a_port_is_asked_at_the_usual_one(url, place, monkeypatch):
+    """Its last part was taken for the port."""
+    asked = []
+
+    def connect(where, *_more):
+        asked.append(where)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with pytest.raises(SourceGone):
+        MetricsFetch(url, None).get(5.0)
+    assert asked == [place]
+
+
+@pytest.mark.parametrize(
+    ("figure", "name", "scale"),
+    [
+        ("memory", "heap_gigabytes", 1e9),
+        ("memory", "heap_gb", 1e9),
+        ("memory", "heap_gib", 2.0**30),
+        ("memory", "heap_mebibytes", 2.0**20),
+        ("cpu", "pod_cpu_cores", 1.0),
+        ("cpu", "pod_cpu_millicores", 1e-3),
+        ("cpu", "busy_minutes_total", 60.0),
+    ],
+)
+def test_units_that_a_name_ends_in_are_no_si_units(figure, name, scale):
+    """1.5 GB were 1.5 bytes, and 250 millicores 250 cores."""
+    assert expression(BY_FIGURE[figure], name).scale == scale

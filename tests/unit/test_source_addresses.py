@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from siotool.cli import source_options
-from siotool.client.source_addresses import SourceSockets
+from siotool.client.address import Address
+from siotool.client.source_addresses import SourceSockets, reaching
 from siotool.errors import InputError
 
 
@@ -90,3 +91,13 @@ def test_an_address_that_is_gone_leaves_no_open_socket() -> None:
     make = SourceSockets(socket.socket, ["192.0.2.7"])
     with pytest.raises(OSError, match="assign"):
         make(socket.AF_INET, socket.SOCK_STREAM)
+
+
+def test_sources_of_another_kind_than_the_targets_addresses_are_none() -> None:
+    """They were counted as room for connections, and no connection came from them."""
+    four, six = Address(socket.AF_INET, "127.0.0.1", 80), Address(socket.AF_INET6, "::1", 80)
+    assert reaching((), [four]) == ()
+    assert reaching(("::1", "127.0.0.2"), [four]) == ("127.0.0.2",)
+    assert reaching(("::1", "127.0.0.2"), [four, six]) == ("::1", "127.0.0.2")
+    with pytest.raises(InputError, match=r"no connection from ::1 reaches 127\.0\.0\.1"):
+        reaching(("::1",), [four])

@@ -6,6 +6,7 @@ import pytest
 
 from siotool.client.address import Address
 from siotool.client.failures import ClientFailure
+from siotool.errors import InputError
 from siotool.swarm import preflight
 from siotool.swarm.settings import EngineSettings, ResolvedTarget
 from siotool.workload import Target
@@ -45,3 +46,10 @@ def test_a_run_does_not_follow_a_redirect_that_leads_away_or_nowhere(location: s
 def test_each_of_several_targets_keeps_the_slash_of_its_own() -> None:
     both = settings(others=(ResolvedTarget(Target(HOST), (ADDRESS,), slash=False),))
     assert [preflight._alone(both, place).slash for place in both.targets] == [True, False]
+
+
+def test_a_run_is_refused_whose_addresses_do_not_reach_the_target() -> None:
+    """No connection came from them, and nothing said so."""
+    with pytest.raises(InputError, match=r"no connection from ::1 reaches 127\.0\.0\.1"):
+        preflight.check_room(10, 1, settings(sources=("::1",)))
+    preflight.check_room(10, 1, settings(sources=("::1", "127.0.0.2")))

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from siotool.client.source_addresses import reaching
 from siotool.errors import GeneratorError, InputError, ScenarioError
 from siotool.swarm.config import WorkerConfig
 from siotool.swarm.machines import machine_messages as messages
@@ -159,7 +160,10 @@ class MachineSession:
         configs = [msgspec.json.decode(one, type=WorkerConfig) for one in asked.configs]
         try:
             scenario = unpacked(asked.bundle, folder / "scenario")
-        except (ScenarioError, OSError) as error:
+            for config in configs:
+                targets = config.engine.targets
+                reaching(self._sources, [address for place in targets for address in place.addresses])
+        except (ScenarioError, InputError, OSError) as error:
             for config in configs:
                 self._link.send(messages.ENDED, WorkerEnding(config.engine.worker, f"not started: {error}"))
             return

@@ -13,7 +13,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from siotool.errors import InputError
 from siotool.swarm.join_token import call_with, keys_of
-from siotool.swarm.run_address import endpoint, wants_ipv6
+from siotool.swarm.run_address import endpoint, place, wants_ipv6
 
 #: So many handshakes that fail, with none that succeeds, show another token.
 _FAILED = 3
@@ -37,7 +37,7 @@ class ParentLink:
 
     def __init__(self, host: str, port: int, token: str, name: str) -> None:
         """``name`` is what the machine calls itself."""
-        self.where = f"{host}:{port}"
+        self.where = place(host, port)
         #: Locust's name for this side.
         self.node = f"{name}_{uuid.uuid4().hex}"
         self.connected = False

@@ -194,6 +194,8 @@ _EXAMPLE = 'write it as cpu=my_cpu_seconds_total{pod="a"}; several series are ad
 
 #: How names end, and what that makes in SI.
 _SUFFIXES: dict[str, tuple[Unit, float]] = {
+    "hours": ("s", 3600.0),
+    "minutes": ("s", 60.0),
     "seconds": ("s", 1.0),
     "milliseconds": ("s", 1e-3),
     "ms": ("s", 1e-3),
@@ -208,6 +210,14 @@ _SUFFIXES: dict[str, tuple[Unit, float]] = {
     "megabytes": ("bytes", 1e6),
     "mb": ("bytes", 1e6),
     "mib": ("bytes", 2.0**20),
+    "gigabytes": ("bytes", 1e9),
+    "gb": ("bytes", 1e9),
+    "gib": ("bytes", 2.0**30),
+    "kibibytes": ("bytes", 1024.0),
+    "mebibytes": ("bytes", 2.0**20),
+    "gibibytes": ("bytes", 2.0**30),
+    "cores": ("share", 1.0),
+    "millicores": ("share", 1e-3),
     "ratio": ("share", 1.0),
     "percent": ("share", 0.01),
 }

@@ -26,9 +26,10 @@ class MetricsFetch:
         """``context`` is for https URLs."""
         parts = urlsplit(url)
         self.shown = shown(url)
-        self._host, self._port = parts.hostname or "", parts.port
         self._context = context if parts.scheme == "https" else None
         self._secure = parts.scheme == "https"
+        # without a port http.client takes the end of an IPv6 address for one
+        self._host, self._port = parts.hostname or "", parts.port or (443 if self._secure else 80)
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._headers = {"Accept": "text/plain;version=0.0.4;q=1, */*;q=0.1", "Accept-Encoding": "gzip"}
         if (user := credentials(url)) is not None:
