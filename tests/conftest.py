@@ -28,6 +28,7 @@ settings.register_profile(
     derandomize="CI" in os.environ,
     print_blob=True,
 )
+settings.register_profile("brief", settings.get_profile("siotool"), max_examples=25)
 settings.load_profile("siotool")
 
 # typer reads these when it is imported, and on GitHub every help page would be in colours.
