@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from siotool.calibration.design import STEPS, climb
 from siotool.calibration.phase import Phase, encode
 
 pytestmark = [pytest.mark.slow, pytest.mark.quiet]
@@ -58,3 +60,32 @@ def test_a_calibration_ends_in_a_profile_that_plans_and_predicts(
     checks = {one["name"]: one for one in json.loads(verified.stdout)["checks"]}
     assert checks["cpu"]["low"] < checks["cpu"]["value"] < checks["cpu"]["high"]
     assert checks["memory"]["value"] == pytest.approx(checks["memory"]["observed"], rel=0.2)
+
+
+def test_a_calibration_climbs_until_the_server_does_not_keep_up(start: Callable[..., Any]) -> None:
+    """A server in Python is full long before its generator: the climb finds where, and skips the rest."""
+    steps = [msgspec.structs.replace(one, duration_s=min(3.0, one.duration_s)) for one in climb("all", USERS)]
+    rounds = [
+        Phase("idle", USERS, 3.0, 1.0, rate=0.5),
+        Phase("all", USERS, 3.0, 1.0, rate=20.0, size=64, pilot=True),
+        *(
+            Phase(kind, USERS, 3.0, 1.0, rate=rate, size=64)  # type: ignore[arg-type]
+            for kind, rate in (("call", 40.0), ("all", 40.0), ("call", 10.0), ("all", 10.0))
+        ),
+    ]
+    done = start(
+        "demo", "--calibrate", "--set", f"phases={encode([*rounds, *steps])}", "--format", "json"
+    ).finish()
+    assert done.code in (0, 5), done.stderr
+    (said,) = [one.text for one in done.run.notes if "the server does not keep up" in one.text]
+    profile = json.loads(done.stdout)
+    climbed = [one for one in profile["phases"] if one["words"].startswith("climb: messages of 64 B to all")]
+    *kept, failed, between = [one["load"]["deliveries_per_s"] for one in climbed]
+    assert len(climbed) < STEPS + 1, f"the last steps are left out: {said}"
+    assert sorted(kept) == kept
+    assert between <= failed * 1.1
+    (full,) = profile["full"]
+    assert full["kind"] == "all"
+    assert 0.3 < full["low"] <= full["value"] <= full["high"] < 5
+    stages = {one.stage for one in done.run.intervals}
+    assert len(stages) == len(rounds) + len(climbed) + 2, "what was left out is no stage of the run"
