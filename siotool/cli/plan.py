@@ -25,7 +25,6 @@ from siotool.cli.options import (
     Workday,
     flags_of,
 )
-from siotool.cli.places import check_not_read
 from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, InputError
 
@@ -166,7 +165,6 @@ def plan(
     if ctx.invoked_subcommand is not None:
         refuse_before_command(ctx)
     else:
-        check_not_read([file, verify, *(runs or []), prices], {"-o": output})
         run(ctx.params)
 
 
