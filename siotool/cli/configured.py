@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from siotool.cli import environment
+from siotool.cli.help_pages import FoldedHelp
 from siotool.cli.known_options import Given, known
 from siotool.cli.precedence import compose
 from siotool.cli.read_files import check_read_files
@@ -36,7 +37,7 @@ def _path(ctx: Any) -> list[str]:
     return [*_path(ctx.parent), str(ctx.info_name)] if ctx.parent else []
 
 
-class ConfiguredCommand(TyperCommand):
+class ConfiguredCommand(FoldedHelp, TyperCommand):
     """A command that takes its options from variables and a file too."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -52,7 +53,7 @@ class ConfiguredCommand(TyperCommand):
         return _explained(ctx, super().invoke)
 
 
-class ConfiguredGroup(TyperGroup):
+class ConfiguredGroup(FoldedHelp, TyperGroup):
     """The same for a command with commands below it, which have variables and keys of their own."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
