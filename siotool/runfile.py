@@ -205,12 +205,11 @@ class Losses(msgspec.Struct, frozen=True):
     """Users that lost their connection, and those of them that came back within an interval.
 
     ``away_now`` were away at its end: lost, to come back, and not back yet. ``back`` came back, of which
-    ``recovered`` were given their session back (connection state recovery). ``replayed`` are deliveries
-    to recovered sessions that had been sent before they were back, ``caught_up`` deliveries, recovered or
-    not, that had been sent while their user was away. ``away`` is how long those that came back had
-    been away, in seconds, from the loss until all namespaces were joined again. ``silence`` is how long
-    nothing had passed over the WebSockets that the other side closed. ``drained``: how long after its
-    connect began a user got the last of what was sent while it was away; of those that left, or were lost.
+    ``recovered`` were given their session back. ``replayed`` are deliveries to these, sent before they were
+    back; ``caught_up`` are all that were sent while their user was away. ``away``: from a loss until all
+    namespaces were joined again. ``silence``: how long nothing had passed over the WebSockets that the other
+    side closed. ``drained``: from the begin of a user's connect to the last of what was sent while it was
+    away, of those that left or were lost; ``drained_ago``: by how many whole seconds ago they had come back.
     """
 
     away_now: Count = 0
@@ -221,6 +220,7 @@ class Losses(msgspec.Struct, frozen=True):
     away: Sparse = Sparse()
     silence: Sparse = Sparse()
     drained: Sparse = Sparse()
+    drained_ago: list[tuple[Count, Sparse]] = []
 
 
 class Delivery(msgspec.Struct, frozen=True):

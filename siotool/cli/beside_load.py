@@ -33,7 +33,7 @@ def beside_load(
     nothing can be written to.
     """
     check_places(places, out)
-    check_not_read([plan, *baseline, history or HISTORY], places)
+    check_not_read([history or HISTORY], places)
     read_back = None if plan is None else planned(str(plan))
     # where no run will be kept, a history that was only to keep it need not be one
     asked = history if kept or baseline else None

@@ -13,16 +13,18 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from siotool.cli import environment
+from siotool.cli.help_pages import FoldedHelp
 from siotool.cli.known_options import Given, known
 from siotool.cli.precedence import compose
+from siotool.cli.read_files import check_read_files
 from siotool.cli.secret_options import drop_variables
 from siotool.cli.streams import say
 from siotool.errors import InputError, SiotoolError
 
 CONFIG = "config"
 
-#: The key of ``Composed`` in a context's ``meta``.
-_COMPOSED = "siotool.composed"
+#: The keys of ``Composed`` and of the ``--config`` file in a context's ``meta``.
+_COMPOSED, _FILE = "siotool.composed", "siotool.config"
 
 
 def command_of(ctx: typer.Context) -> list[str]:
@@ -35,7 +37,7 @@ def _path(ctx: Any) -> list[str]:
     return [*_path(ctx.parent), str(ctx.info_name)] if ctx.parent else []
 
 
-class ConfiguredCommand(TyperCommand):
+class ConfiguredCommand(FoldedHelp, TyperCommand):
     """A command that takes its options from variables and a file too."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -51,7 +53,7 @@ class ConfiguredCommand(TyperCommand):
         return _explained(ctx, super().invoke)
 
 
-class ConfiguredGroup(TyperGroup):
+class ConfiguredGroup(FoldedHelp, TyperGroup):
     """The same for a command with commands below it, which have variables and keys of their own."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -89,7 +91,7 @@ def _parse(
         in_a_file = {name: option for name, option in options.items() if name != CONFIG}
         from_file = config_file.read(str(file), in_a_file)
     composed = compose(arguments, typed, (from_variables, from_file), options)
-    ctx.meta[_COMPOSED] = composed
+    ctx.meta[_COMPOSED], ctx.meta[_FILE] = composed, "" if file is None else str(file)
     try:
         rest = parse(ctx, list(composed.arguments))  # the parser empties what it gets
     except typer.BadParameter as error:
@@ -118,6 +120,7 @@ def _warn(unknown: Mapping[str, str]) -> None:
 
 def _explained(ctx: Any, run: Callable[[Any], Any]) -> Any:
     try:
+        check_read_files(ctx.info_name, ctx.command.get_params(ctx), ctx.params, ctx.meta.get(_FILE, ""))
         return run(ctx)
     except SiotoolError as error:
         composed = ctx.meta.pop(_COMPOSED, None)  # a group above gets the same error, explained

@@ -9,7 +9,6 @@ from siotool.cli.baseline_flags import SameTarget
 from siotool.cli.configured import ConfiguredCommand, ConfiguredGroup
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.options import Output
-from siotool.cli.places import check_not_read
 from siotool.cli.report import HISTORY
 from siotool.errors import InputError
 
@@ -58,7 +57,6 @@ def show(
             )
         return
     form = output_format or by_ending(output, WithPage)
-    check_not_read([file], {"-o": output})
 
     from siotool.cli.output import printed, write
     from siotool.history import history_file

@@ -75,7 +75,8 @@ Stage = Annotated[
     list[str] | None,
     typer.Option(
         metavar="TIME:USERS",
-        help="Move evenly to USERS within TIME; repeat it for a profile (instead of the three above).",
+        help="Move evenly to USERS within TIME; repeat it for a profile (instead of --users, --spawn-rate "
+        "and --run-time).",
         rich_help_panel="Load",
     ),
 ]

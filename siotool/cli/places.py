@@ -53,7 +53,7 @@ def check_not_read(read: Iterable[str | Path | None], places: Mapping[str, str |
         if place is None or str(place) == "-" or not Path(place).is_file():
             continue
         if any(one.is_file() and one.samefile(place) for one in files):
-            lost = "would be lost" if option != "--summary" else "nothing is added to it"
+            lost = "would be lost" if option in ("-o", "--comment") else "nothing is added to it"
             raise OutputError(f"{option} {place}: this file is read, and {lost}", "name another file")
 
 

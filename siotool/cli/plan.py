@@ -26,7 +26,6 @@ from siotool.cli.options import (
     Workday,
     flags_of,
 )
-from siotool.cli.places import check_not_read
 from siotool.cli.streams import complain, say
 from siotool.errors import ExitCode, InputError
 
@@ -177,7 +176,6 @@ def plan(
     if ctx.invoked_subcommand is not None:
         refuse_before_command(ctx)
     else:
-        check_not_read([file, verify, *(runs or []), prices], {"-o": output})
         run(ctx.params)
 
 

@@ -7,7 +7,6 @@ import typer
 
 from siotool.cli.formats import WithPage, by_ending, format_option
 from siotool.cli.options import DRAWS, SEED, Draws, Output, Quiet, Seed
-from siotool.cli.places import check_not_read
 from siotool.cli.plan import refuse_missing_in
 from siotool.cli.streams import say
 from siotool.errors import InputError
@@ -43,7 +42,6 @@ def diff(
     form = output_format or by_ending(output, WithPage)
     if before == after == "-":
         raise InputError("both plans are stdin", "name at least one file")
-    check_not_read([before, after], {"-o": output})
     first, second = _inputs(before), _inputs(after)
     result = change.compare(first, second, (before, after), draws=draws, seed=seed)
     out.write(out.printed(diff_document.document(result), form, output, result), output)

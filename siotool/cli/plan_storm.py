@@ -21,7 +21,6 @@ from siotool.cli.options import (
     Workday,
     flags_of,
 )
-from siotool.cli.places import check_not_read
 from siotool.cli.plan import refuse_missing
 from siotool.cli.streams import say
 from siotool.errors import InputError
@@ -111,7 +110,6 @@ def storm(
     form = output_format or by_ending(output, WithPage)
     if plan_file is not None and file is not None:
         raise InputError(f"two plan files: {plan_file} and --file {file}", "give one of them")
-    check_not_read([file or plan_file], {"-o": output})
     backoff = Backoff(
         delay_s=parse_duration(reconnection_delay, "--reconnection-delay"),
         delay_max_s=parse_duration(reconnection_delay_max, "--reconnection-delay-max"),

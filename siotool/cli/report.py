@@ -140,7 +140,7 @@ def report(
     paths = [_STDIN if name == "-" else Path(name) for name in names] or [newest(REPORTS)]
     past = compared_with.history if compared_with is not None else None
     places = {"-o": output, "--comment": comment, "--summary": summary}
-    check_not_read([*paths, *(baseline or []), plan, profile, past], places)
+    check_not_read([*paths, past], places)  # the newest run, the usual history: nobody named them
     check_places(places, None)
     chart_folder.prepare(charts)
     code = conclude(

@@ -8,7 +8,9 @@ import numpy as np
 
 from siotool.histogram import Histogram, merged
 from siotool.report.delivery_figures import DeliveryFigures
+from siotool.report.drain_percentiles import drain_percentiles
 from siotool.report.peaks import peak_per_s, usual_s
+from siotool.report.percentiles import Percentile
 from siotool.runfile import Interval, Run
 
 
@@ -42,8 +44,8 @@ class BacklogFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What was sent to users while they were away, and what of it came once they were back.
 
     ``due = replayed + missed``; ``duplicate`` are those of the whole run. ``drain_*`` is how long a
-    user took, from the begin of the connect that brought it back, until it had the last of it; users
-    that come back together are one event, and so there is no interval.
+    user took, from the begin of the connect that brought it back, until it had the last of it. Percentiles
+    lie between ``low`` and ``high`` with 95 %, over the times of return (``drain_percentiles``).
     ``replayed_peak_per_s`` are deliveries in the best second.
     """
 
@@ -53,8 +55,14 @@ class BacklogFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     duplicate: int
     users: int
     drain_p50_s: float | None
+    drain_p50_low_s: float | None
+    drain_p50_high_s: float | None
     drain_p90_s: float | None
+    drain_p90_low_s: float | None
+    drain_p90_high_s: float | None
     drain_p99_s: float | None
+    drain_p99_low_s: float | None
+    drain_p99_high_s: float | None
     drain_max_s: float | None
     replayed_peak_per_s: float | None
     store: StoreFigures | None
@@ -85,6 +93,8 @@ def sum_up_backlog(
     replayed = sum(interval.losses.caught_up for interval in intervals)
     usual = usual_s([interval.duration_s for interval in intervals])
     store, drains = _store(runs, usual), merged(interval.losses.drained for interval in intervals)
+    known = drain_percentiles(runs)
+    between = {name: known.get(name, Percentile()) for name in ("p50", "p90", "p99")}
     if store is None and not replayed:
         return None
     return BacklogFigures(
@@ -96,6 +106,8 @@ def sum_up_backlog(
         drain_p50_s=_quantile(drains, 0.5),
         drain_p90_s=_quantile(drains, 0.9),
         drain_p99_s=_quantile(drains, 0.99),
+        **{f"drain_{name}_low_s": one.low for name, one in between.items()},
+        **{f"drain_{name}_high_s": one.high for name, one in between.items()},
         drain_max_s=drains.max_s if drains.count else None,
         replayed_peak_per_s=peak_per_s(((one.losses.caught_up, one.duration_s) for one in intervals), usual),
         store=store,

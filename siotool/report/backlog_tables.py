@@ -6,6 +6,7 @@ from siotool.report import ways
 from siotool.report.backlog_figures import AgainstPlan, BacklogFigures, StoreFigures
 from siotool.report.contents import Report
 from siotool.report.sizing_tables import cell
+from siotool.report.uncertain import with_interval
 
 #: Beyond this difference a planned figure is marked.
 OFF = 0.15
@@ -38,16 +39,27 @@ def _account(known: BacklogFigures) -> Table:
     cells = [
         *(f"{count:,}" for count in (known.due, known.replayed, known.missed, known.duplicate, known.users)),
         *(
-            cell(seconds, units.format_duration)
-            for seconds in (known.drain_p50_s, known.drain_p90_s, known.drain_p99_s, known.drain_max_s)
+            with_interval(*times, units.format_duration)
+            for times in (
+                (known.drain_p50_s, known.drain_p50_low_s, known.drain_p50_high_s),
+                (known.drain_p90_s, known.drain_p90_low_s, known.drain_p90_high_s),
+                (known.drain_p99_s, known.drain_p99_low_s, known.drain_p99_high_s),
+            )
         ),
+        cell(known.drain_max_s, units.format_duration),
         cell(known.replayed_peak_per_s, units.format_count),
     ]
     note = (
-        "Drained: from a user's return until it had the last of what was sent while it was away. Users that "
-        "come back together are one event, and the run file has not when each did: there are no intervals."
+        "Drained: from a user's return until it had the last of what was sent while it was away. In "
+        "brackets: where a percentile lies with 95 %. Users that come back from one outage, or in one "
+        "second, are one event; nothing where there were too few events to tell."
     )
-    return Table(named, [Row(cells, "bad" if known.missed else "")], note, how=[ways.AWAY, ways.ACCOUNT])
+    return Table(
+        named,
+        [Row(cells, "bad" if known.missed else "")],
+        note,
+        how=[ways.AWAY, ways.ACCOUNT, ways.INTERVALS],
+    )
 
 
 def _store(known: StoreFigures) -> Table:

@@ -11,6 +11,7 @@ from siotool.errors import InputError
 from siotool.report.gate_objectives import objective
 from siotool.report.gates import parse
 from siotool.report.sizing_figures import NextTest
+from siotool.report.todays_options import VALUED, accepted
 from siotool.runfile import Header
 from siotool.search.axis import UNITS, show_load
 from siotool.workload import Setting
@@ -29,6 +30,7 @@ _LOAD = frozenset(
 _AXIS, _BOUNDS, _USERS = ("--search",), ("--max-users", "--max-load"), ("--users", "-u")
 _FLAGS = frozenset(["--find-capacity", "--calibrate", "--quiet", "-q", "--dry-run"])
 _GATE, _NO_GATES = "--fail-if", "--no-default-gates"
+_WITH_VALUE = _LOAD | VALUED | {_GATE}
 #: Stands in the place of a secret (``swarm.redaction``).
 _SECRET = "***"
 #: A run's processes when its header names none.
@@ -143,7 +145,8 @@ def _as_setting(low: float, axis: str, own: Setting | None) -> float:
 
 def _test(header: Header, known: ShownSoFar, more: Sequence[str], why: str) -> NextTest:
     kept = _kept(header.command or _made(header), _of_search(header, known))
-    words = [*_searchable(kept, sampled=bool(header.servers))]
+    options = accepted([*_searchable(kept, sampled=bool(header.servers))], embedded=header.embedded)
+    words = [word for option in options for word in option]
     if header.lab and header.faults and "--no-faults" not in words:
         words.append("--no-faults")  # a search makes none, and a lab's file may have some
     words += [*_of_machines(header, known, {_name(word) for word in [*words, *more]}), *more]
@@ -189,18 +192,18 @@ def _kept(command: Sequence[str], stay: frozenset[str]) -> Iterator[list[str]]:
         long = word.startswith("--")
         name = word.partition("=")[0] if long else word[:2]
         alone = "=" not in word if long else len(word) == len(name)
-        option = [word, *(islice(words, 1) if alone and (name in _LOAD or name == _GATE) else ())]
+        option = [word, *(islice(words, 1) if alone and name in _WITH_VALUE else ())]
         if name in stay or (name not in _LOAD and word not in _FLAGS):
             yield option
 
 
-def _searchable(options: Iterable[list[str]], *, sampled: bool) -> Iterator[str]:
-    """The words of the options, without gates that no search can look for the limit of."""
+def _searchable(options: Iterable[list[str]], *, sampled: bool) -> Iterator[list[str]]:
+    """The options, without gates that no search can look for the limit of."""
     kept = [one for one in options if one[0].partition("=")[0] != _GATE or _has_limit(one, sampled)]
     gates = any(one[0].partition("=")[0] == _GATE for one in kept)
     for option in kept:
         if gates or option != [_NO_GATES]:  # a search needs one
-            yield from option
+            yield option
 
 
 def _has_limit(option: Sequence[str], sampled: bool) -> bool:

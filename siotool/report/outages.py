@@ -26,7 +26,7 @@ SHARE = 0.01
 #: A loss after which a user is not waited for.
 _SENT_AWAY = "server_disconnect"
 #: A loss that the user's own scenario made.
-_DROPPED = "dropped"
+DROPPED = "dropped"
 #: Seconds of a run end a moment after they are full.
 _ROUNDING_S = 0.5
 #: Times are rounded to milliseconds.
@@ -94,6 +94,11 @@ def times_of_events(runs: Sequence[Run]) -> dict[str, Percentile]:
             times.add(interval.losses.away, block, run_number)
             sizes[block] += interval.losses.away.count
         number += len(intervals)
+    return of_blocks(times, sizes)
+
+
+def of_blocks(times: TimesBySecond, sizes: Counter[int]) -> dict[str, Percentile]:
+    """Percentiles of times in blocks of so many; empty where these are worth too few."""
     squares = sum(size**2 for size in sizes.values())
     if not squares or sizes.total() ** 2 / squares < FEWEST:
         return {}
@@ -234,7 +239,7 @@ def _away_user_s(span: Sequence[Interval], times: Histogram, waited_for: int) ->
 
 def _dropped(reasons: Counter[str]) -> float:
     """The share of the lost connections that their own scenario dropped."""
-    return reasons[_DROPPED] / reasons.total() if reasons.total() else 0.0
+    return reasons[DROPPED] / reasons.total() if reasons.total() else 0.0
 
 
 def _quantile(times: Histogram, lost: int, share: float) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from siotool.histogram import merged
+from siotool.histogram import Sparse, merged
 from siotool.measured_servers import ServerUse
 from siotool.runfile import (
     Delivery,
@@ -103,7 +103,22 @@ def merge_losses(parts: Sequence[WorkerInterval], levels: Collection[str] = ()) 
         away=merged(one.away for one in found).sparse(),
         silence=merged(one.silence for one in found).sparse(),
         drained=merged(one.drained for one in found).sparse(),
+        drained_ago=_drained_ago(parts, following="away_now" in levels),
     )
+
+
+def _drained_ago(parts: Sequence[WorkerInterval], *, following: bool) -> list[tuple[int, Sparse]]:
+    """Drains by when their users had come back, before the end of the last part.
+
+    ``following``: the parts are one after the other, of a worker.
+    """
+    ago = defaultdict[int, list[Sparse]](list)
+    end = parts[-1].until if following else 0.0
+    for part in parts:
+        later = round(end - part.until) if following else 0
+        for seconds, times in part.losses.drained_ago:
+            ago[seconds + later].append(times)
+    return [(seconds, merged(times).sparse()) for seconds, times in sorted(ago.items())]
 
 
 def merge_exceptions(parts: Sequence[WorkerInterval]) -> list[ScenarioFailure]:

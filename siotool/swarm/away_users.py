@@ -6,9 +6,11 @@ counted here, and how long after it began to connect again a user got the last o
 """
 
 from array import array
+from collections import defaultdict
+from collections.abc import Sequence
 from math import inf
 
-from siotool.histogram import Histogram
+from siotool.histogram import Histogram, Sparse
 from siotool.runfile import Losses
 from siotool.swarm.receiver import GIVE_UP_S, Receiver
 from siotool.swarm.worker_report import Presence
@@ -27,7 +29,8 @@ class AwayUsers:
         self._recovered = 0
         self._away = array("d")
         self._silence = array("d")
-        self._drained = array("d")
+        #: How long drains took, by when their users were back.
+        self._drained: list[tuple[float, float]] = []
         #: When users that are back began to connect, and when they got the last of what they had missed.
         self._returned: dict[Receiver, float] = {}
         self._draining: dict[Receiver, float] = {}
@@ -96,23 +99,23 @@ class AwayUsers:
         presence, self._presence = self._presence, []
         return presence
 
-    def close(self) -> Losses:
-        """Counts since the last report."""
-        away, silence, drained = Histogram(), Histogram(), Histogram()
-        away.record(self._away)
-        silence.record(self._silence)
-        drained.record(self._drained)
+    def close(self, now: float) -> Losses:
+        """Counts since the last report, which ends ``now``."""
+        ago = defaultdict[int, list[float]](list)
+        for back, took in self._drained:
+            ago[max(0, int(now - back))].append(took)
         closed = Losses(
             away_now=self.count,
             back=len(self._away),
             recovered=self._recovered,
             replayed=self.replayed,
             caught_up=self.caught_up,
-            away=away.sparse(),
-            silence=silence.sparse(),
-            drained=drained.sparse(),
+            away=_times(self._away),
+            silence=_times(self._silence),
+            drained=_times([took for _, took in self._drained]),
+            drained_ago=[(seconds, _times(took)) for seconds, took in sorted(ago.items())],
         )
-        self._away, self._silence, self._drained = array("d"), array("d"), array("d")
+        self._away, self._silence, self._drained = array("d"), array("d"), []
         self._recovered = self.replayed = self.caught_up = 0
         return closed
 
@@ -121,4 +124,10 @@ class AwayUsers:
         began = self._returned.pop(receiver, receiver.away_until)
         last = self._draining.pop(receiver, None)
         if last is not None:
-            self._drained.append(max(0.0, last - began))
+            self._drained.append((receiver.away_until, max(0.0, last - began)))
+
+
+def _times(values: Sequence[float]) -> Sparse:
+    times = Histogram()
+    times.record(values)
+    return times.sparse()

@@ -162,7 +162,7 @@ class IntervalClock:
             health=self._health.sample(now, metrics.loop_lag, metrics.schedule_lag, late),
             presence=metrics.take_presence(),
             absence=metrics.away.take_presence(),
-            losses=metrics.away.close(),
+            losses=metrics.away.close(now),
             published=tracker.take_published(),
             acknowledged=tracker.take_acknowledged(),
             receipts=tracker.take_receipts(timed=timed),

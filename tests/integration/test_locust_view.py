@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from siotool.target.process import TargetProcess
+from tests.held_ports import held_port
 
 pytestmark = pytest.mark.slow
 
@@ -178,10 +179,9 @@ def test_locusts_own_files_beside_the_run(loadtest: Callable[..., Any]) -> None:
 
 
 @pytest.fixture
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        port: int = holder.getsockname()[1]
-    return port
+def free_port() -> Iterator[int]:
+    with held_port() as port:
+        yield port
 
 
 def ask(url: str) -> Any:

@@ -8,11 +8,14 @@ import subprocess
 import sys
 import textwrap
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from junitparser import JUnitXml
+
+from tests.held_ports import held_port
 
 pytestmark = pytest.mark.slow
 
@@ -60,10 +63,11 @@ def run(script: str, folder: Path, **variables: str) -> "subprocess.CompletedPro
     )
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+@pytest.fixture
+def port() -> Iterator[int]:
+    """That of the service, which a pipeline is told before it starts it."""
+    with held_port() as held:
+        yield held
 
 
 def service(port: int) -> dict[str, str]:
@@ -81,9 +85,8 @@ def service(port: int) -> dict[str, str]:
 LOAD = "--scenario echo --users 4 --run-time 2s --processes 1"
 
 
-def test_the_action_loads_a_service_it_started_and_keeps_one_comment(tmp_path: Path) -> None:
+def test_the_action_loads_a_service_it_started_and_keeps_one_comment(tmp_path: Path, port: int) -> None:
     _, load, comment = blocks_of_action()
-    port = free_port()
     args = f"{LOAD}\n--fail-if 'p99:ack:echo > 1us'\n"
     done = run(load, tmp_path, **service(port), ARGS=args, GITHUB_STEP_SUMMARY=str(tmp_path / "summary"))
     assert done.returncode in (4, 5), done.stderr  # 5: a machine too busy to measure
@@ -110,10 +113,10 @@ def test_the_action_loads_a_service_it_started_and_keeps_one_comment(tmp_path: P
 
 
 @pytest.mark.parametrize("pipeline", ["action", "gitlab"])
-def test_a_service_that_ended_changes_no_exit_code(pipeline: str, tmp_path: Path) -> None:
+def test_a_service_that_ended_changes_no_exit_code(pipeline: str, tmp_path: Path, port: int) -> None:
     """The trap that ends it failed, and siotool's 3 became 1: a bug of siotool's, says the documentation."""
     script = blocks_of_action()[1] if pipeline == "action" else blocks(GITLAB)[0]
-    variables = service(free_port()) | {"COMMAND": "false", "WAIT": "1", "ARGS": LOAD, "BASELINE": "base"}
+    variables = service(port) | {"COMMAND": "false", "WAIT": "1", "ARGS": LOAD, "BASELINE": "base"}
     done = run(script, tmp_path, **variables)
     assert done.returncode == 3, done.stderr
     assert "does not answer" in done.stderr
@@ -142,10 +145,12 @@ def blocks_of_action() -> list[str]:
     return found
 
 
-def test_the_gitlab_job_writes_its_results_and_keeps_a_baseline_of_the_main_branch(tmp_path: Path) -> None:
+def test_the_gitlab_job_writes_its_results_and_keeps_a_baseline_of_the_main_branch(
+    tmp_path: Path, port: int
+) -> None:
     (script,) = blocks(GITLAB)
     branch = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
-    given = service(free_port()) | {"BASELINE": "before"}
+    given = service(port) | {"BASELINE": "before"}
     done = run(script, tmp_path, **given, ARGS=LOAD, **branch)
     assert done.returncode in (0, 5), done.stderr
     assert JUnitXml.fromfile(str(tmp_path / "out/results.xml"))
@@ -154,11 +159,11 @@ def test_the_gitlab_job_writes_its_results_and_keeps_a_baseline_of_the_main_bran
 
 
 @pytest.mark.parametrize("pipeline", ["action", "gitlab"])
-def test_a_branch_is_compared_with_the_run_that_is_kept(pipeline: str, tmp_path: Path) -> None:
+def test_a_branch_is_compared_with_the_run_that_is_kept(pipeline: str, tmp_path: Path, port: int) -> None:
     """Trap: no test had a baseline, and without one a pipeline passes all the same."""
     script = blocks_of_action()[1] if pipeline == "action" else blocks(GITLAB)[0]
     branch = {"CI_COMMIT_BRANCH": "feature", "CI_DEFAULT_BRANCH": "main"}
-    given = service(free_port()) | branch | {"BASELINE": "baseline", "ARGS": LOAD}
+    given = service(port) | branch | {"BASELINE": "baseline", "ARGS": LOAD}
 
     def report(out: str) -> dict[str, Any]:
         done = run(script, tmp_path, **given | {"OUT": out})
@@ -176,9 +181,11 @@ def test_a_branch_is_compared_with_the_run_that_is_kept(pipeline: str, tmp_path:
 
 
 @pytest.mark.parametrize("script", [pytest.param(1, id="action"), pytest.param(-1, id="gitlab")])
-def test_a_service_that_does_not_answer_fails_the_job_and_says_so(tmp_path: Path, script: int) -> None:
+def test_a_service_that_does_not_answer_fails_the_job_and_says_so(
+    tmp_path: Path, script: int, port: int
+) -> None:
     text = blocks(GITLAB)[0] if script == -1 else blocks_of_action()[script]
-    given = service(free_port()) | {"COMMAND": "sleep 60", "WAIT": "1"}
+    given = service(port) | {"COMMAND": "sleep 60", "WAIT": "1"}
     done = run(text, tmp_path, **given, ARGS=LOAD)
     assert done.returncode == 3
     assert done.stderr.splitlines()[-1].startswith("the service does not answer at http://127.0.0.1:")

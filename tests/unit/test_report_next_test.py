@@ -126,6 +126,48 @@ def test_what_a_search_refuses_is_left_out(make_run, asked, kept):
 
 
 @pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        pytest.param("URL --tick-rate 5 --yes", "URL --yes", id="ticks of a server of somebody else"),
+        pytest.param("URL --tick-rate=5 --yes", "URL --yes", id="the same in one word"),
+        pytest.param("demo --tick-rate 5", "demo --tick-rate 5", id="ticks of its own"),
+        pytest.param("URL --fail-if 'errors:phase > 1%'", "URL", id="phases that fail are not counted"),
+        pytest.param("URL --no-default-gates --fail-if errors:phase>1", "URL", id="and no gate is left"),
+        pytest.param("URL#part@3 URL/b#part@2", "URL@3 URL/b@2", id="a fragment was never sent"),
+        pytest.param("URL --web-port 8090", "URL", id="a port of nothing"),
+        pytest.param("URL --web-port 8090 --web", "URL --web-port 8090 --web", id="a port of a page"),
+        pytest.param("URL --server-cores nan", "URL", id="no number"),
+        pytest.param("URL --server-cores 2", "URL --server-cores 2", id="a number"),
+        pytest.param(
+            "URL --transport-mix polling=5,upgrade=80,polling=20",
+            "URL --transport-mix polling=20,upgrade=80",
+            id="a transport named twice",
+        ),
+        pytest.param("--config a.toml URL --yes", "URL --yes", id="what it gave stands there already"),
+        pytest.param(
+            "URL --server-pid 7 --restart-command 'systemctl restart x' --fail-if 'server_cpu > 80%'",
+            "URL --server-pid 7 --fail-if 'server_cpu > 80%'",
+            id="a process that is another one after a restart",
+        ),
+        pytest.param(
+            "URL --server-pid 7 --restart-command 'systemctl restart x' --fail-if 'lost > 1%'",
+            "URL --server-pid 7 --restart-command 'systemctl restart x' --fail-if 'lost > 1%'",
+            id="a restart that spoils no gate",
+        ),
+    ],
+)
+def test_what_an_older_command_took_is_suggested_as_today_takes_it(make_run, asked, kept):
+    """Trap: the command that was suggested for an older run was refused."""
+    url = "http://127.0.0.1:3000"
+    words = shlex.split(asked.replace("URL", url))
+    one = header(make_run, ["loadtest", *words])
+    assert one.servers
+    one = msgspec.structs.replace(one, embedded="demo" in words)
+    found = next_test(one, ShownSoFar())
+    assert found.command == f"siotool loadtest {kept.replace('URL', url)} --find-capacity"
+
+
+@pytest.mark.parametrize(
     ("axis", "known", "expected"),
     [
         pytest.param("rate", ShownSoFar(searched=True), "-u 30 --search rate --max-load 9/s", id="again"),

@@ -5,7 +5,7 @@ import pytest
 
 from siotool.histogram import Histogram
 from siotool.measured_servers import ServerUse
-from siotool.runfile import Bytes, Connections, Delivery, Operation, UserClass, Visits, WorkerHealth
+from siotool.runfile import Bytes, Connections, Delivery, Losses, Operation, UserClass, Visits, WorkerHealth
 from siotool.swarm.aggregator import end_of, joined, merge
 from siotool.swarm.deliveries import DeliveryAggregator
 from siotool.swarm.operation_merging import merged_operations
@@ -332,6 +332,21 @@ def stays(*seconds):
 def test_visits_of_a_worker_that_was_late_are_all_of_them():
     parts = [part(4, A, visits=Visits(5, 3, 2, stays(1.0))), part(5, A, visits=Visits(1, 1, 0, stays(2.0)))]
     assert joined(parts).visits == Visits(6, 4, 2, stays(1.0, 2.0))
+
+
+def test_drains_are_dated_from_the_end_of_the_interval_that_they_come_into():
+    def lost(*drained):
+        return Losses(drained_ago=[(ago, stays(seconds)) for ago, seconds in drained])
+
+    parts = [part(4, A, losses=lost((2, 1.0), (3, 2.0))), part(6, A, losses=lost((4, 3.0)))]
+    late = [(4, stays(1.0, 3.0)), (5, stays(2.0))]
+    assert joined(parts).losses.drained_ago == late
+    parts = [part(4, A, losses=lost((2, 1.0))), part(4, B, losses=lost((2, 3.0), (3, 2.0)))]
+    delivery = DeliveryAggregator().close(parts, 5.0, False)
+    assert merge(parts, 5.0, 1.0, 0, delivery, {}).losses.drained_ago == [
+        (2, stays(1.0, 3.0)),
+        (3, stays(2.0)),
+    ]
 
 
 def test_users_without_connections_are_counted_over_workers_and_not_over_seconds():

@@ -52,11 +52,26 @@ def test_a_drain_lasts_from_the_return_to_the_last_message_that_was_missed():
     user.gets(1, 30.0, 41.0)
     user.gets(2, 31.0, 43.5)
     user.gets(3, 44.0, 48.0)  # not missed: it was sent after the return
-    assert merged([user.metrics.away.close().drained]).count == 0, "more may come"
+    assert merged([user.metrics.away.close(0.0).drained]).count == 0, "more may come"
     user.goes(50.0)
-    drained = user.metrics.away.close().drained
+    drained = user.metrics.away.close(0.0).drained
     assert merged([drained]).count == 1
     assert merged([drained]).quantile(0.5) == pytest.approx(3.5, rel=0.01)
+
+
+def test_a_drain_is_dated_by_the_return():
+    """Its percentiles need events: users that were back in the same second are one."""
+    user = Offline()
+    user.goes(20.0)
+    user.comes_back(40.0)
+    user.gets(1, 30.0, 41.0)
+    user.goes(50.0)
+    user.comes_back(51.0)
+    user.gets(2, 50.5, 51.5)
+    user.metrics.away.forget(user, 52.0)
+    ago = user.metrics.away.close(52.5).drained_ago
+    assert [(seconds, merged([times]).count) for seconds, times in ago] == [(1, 1), (12, 1)]
+    assert user.metrics.away.close(60.0).drained_ago == []
 
 
 def test_what_a_busy_server_lets_a_user_wait_before_it_is_connected_is_a_part_of_its_drain():
@@ -66,7 +81,7 @@ def test_what_a_busy_server_lets_a_user_wait_before_it_is_connected_is_a_part_of
     user.metrics.join(user, 45.0, connecting_at=40.0)
     user.gets(1, 30.0, 49.0)
     user.goes(60.0)
-    assert merged([user.metrics.away.close().drained]).quantile(0.5) == pytest.approx(9.0, rel=0.01)
+    assert merged([user.metrics.away.close(0.0).drained]).quantile(0.5) == pytest.approx(9.0, rel=0.01)
 
 
 def test_a_user_that_leaves_has_drained_and_one_that_missed_nothing_has_not():
@@ -74,10 +89,10 @@ def test_a_user_that_leaves_has_drained_and_one_that_missed_nothing_has_not():
     user.goes(20.0)
     user.comes_back(40.0)
     user.metrics.away.forget(user, 50.0)
-    assert merged([user.metrics.away.close().drained]).count == 0
+    assert merged([user.metrics.away.close(0.0).drained]).count == 0
     user.gets(1, 30.0, 51.0)
     user.metrics.away.forget(user, 52.0)
-    assert merged([user.metrics.away.close().drained]).quantile(0.5) == pytest.approx(11.0, rel=0.01)
+    assert merged([user.metrics.away.close(0.0).drained]).quantile(0.5) == pytest.approx(11.0, rel=0.01)
 
 
 @pytest.mark.parametrize("joined_first", [True, False])
@@ -91,7 +106,7 @@ def test_what_comes_twice_makes_up_for_nothing(joined_first):
     for now in (40.1, 40.2):
         user.gets(1, 30.0, now)
     user.tracker.audiences.join(user, ROOM, 40.3)
-    assert user.metrics.away.close().caught_up == 1
+    assert user.metrics.away.close(0.0).caught_up == 1
     [receipt] = user.tracker.take_receipts(timed=False)
     assert (receipt.due, receipt.undue, receipt.duplicate) == (0, 1, 1)
 
@@ -127,7 +142,7 @@ def test_messages_wait_for_a_user_that_is_away_for_longer_than_they_are_known(fo
     user.tracker.audiences.join(user, ROOM, 400.2)
     user.tracker.forget_old(401.0)
     user.gets(1, 30.0, 401.1)  # it is known from its arrival on, whenever it was sent
-    assert user.metrics.away.close().caught_up == 1
+    assert user.metrics.away.close(0.0).caught_up == 1
     [receipt] = user.tracker.take_receipts(timed=False)
     assert (receipt.undue, receipt.duplicate, receipt.misdelivered) == (1, 1, 0)
 
@@ -149,10 +164,10 @@ def test_what_comes_to_a_user_that_stayed_away_and_connects_later_is_not_replaye
     user.comes_back(40.0)
     user.gets(1, 30.0, 40.1)
     user.gets(2, 50.0, 50.1)
-    found = user.metrics.away.close()
+    found = user.metrics.away.close(0.0)
     assert (found.replayed, found.caught_up, found.back) == (0, 0, 0)
     user.goes(60.0)
-    assert merged([user.metrics.away.close().drained]).count == 0
+    assert merged([user.metrics.away.close(0.0).drained]).count == 0
 
 
 def test_a_user_that_is_back_and_says_no_more_that_it_is_a_member_is_forgotten():

@@ -265,7 +265,7 @@ def test_what_a_server_replays_before_it_says_that_a_session_is_given_back():
         tracker.seen(b'42["said","%b"]' % mark, "said").deliver(user, 24.9)
     metrics.join(user, 25.0, recovered=True)
     assert [(r.due, r.undue) for r in tracker.take_receipts(timed=False)] == [(1, 0), (0, 1), (0, 1)]
-    losses = metrics.away.close()
+    losses = metrics.away.close(0.0)
     assert (losses.replayed, losses.caught_up) == (3, 2)
 
 
@@ -280,13 +280,13 @@ def test_what_was_expected_before_a_loss_is_expected_in_the_next_session(recover
     user = Returner(metrics)
     metrics.join(user, 10.0)
     metrics.lose(user, 20.0, None)
-    assert metrics.away.close().away_now == 1
+    assert metrics.away.close(0.0).away_now == 1
     metrics.join(user, 25.0, recovered=recovered)
     for seq, sent in enumerate((9.0, 19.9, 22.0, 26.0), 1):
         mark = stamp.write(1, 5, seq, sent, sent).encode()
         tracker.seen(b'42["said","%b"]' % mark, "said").deliver(user, 26.5)
     due = [receipt.due for receipt in tracker.take_receipts(timed=False)]
-    losses = metrics.away.close()
+    losses = metrics.away.close(0.0)
     assert due == [0, 1, 0, 1]
     assert (losses.away_now, losses.back, losses.recovered) == (0, 1, int(recovered))
     assert losses.replayed == (2 if recovered else 0)
@@ -301,7 +301,7 @@ def test_a_user_that_is_not_waited_for_is_not_away():
     metrics.lose(user, 20.0, 3.0)
     metrics.away.forget(user, 20.0)
     metrics.join(user, 30.0)
-    losses = metrics.away.close()
+    losses = metrics.away.close(0.0)
     assert (losses.away_now, losses.back) == (0, 0)
     assert merged([losses.silence]).quantile(0.5) == pytest.approx(3.0, rel=0.01)
     assert [step.change for step in metrics.away.take_presence()] == [1, -1]
@@ -313,7 +313,7 @@ def test_a_leaving_user_that_is_cut_off_is_not_away():
     metrics.join(user, 10.0)
     metrics.leave(user, 19.0, gone=True)
     metrics.lose(user, 20.0, None)
-    assert metrics.away.close().away_now == 0
+    assert metrics.away.close(0.0).away_now == 0
 
 
 def test_operations_are_parted_by_class_where_there_are_several_and_only_then():
