@@ -121,4 +121,5 @@ def test_that_nobody_began_is_said_with_what_closed_the_connections(
     done = loadtest(*at(url, "joins-twice", "echo"))
     assert done.code == 5
     closed = done.classes("closed")["protocol_error"]
-    assert f"it proved nothing; connections were lost: {closed} protocol_error" in done.report["doubts"][0]
+    said = f"it proved nothing; connections were lost: {closed} protocol_error"
+    assert any(said in doubt for doubt in done.report["doubts"])

@@ -314,3 +314,17 @@ def test_an_engine_io_that_opens_no_session_for_anybody_is_an_error_in_its_own_w
     assert named(result) == named(alone) == {"eio4": "error"}
     assert words in found(result, "eio4").seen
     assert not any(connects(result).values())
+
+
+def test_an_open_packet_that_nobody_can_read_is_named_and_not_the_other_revision() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if request.query.get("EIO") == "4":
+            return web.Response(text='0{"sid":"a","upgrades":[],"pingInterval":-5,"pingTimeout":1}')
+        return web.json_response({"code": 5, "message": "Unsupported protocol version"}, status=400)
+
+    app = web.Application()
+    app.router.add_get("/socket.io/", answer)
+    with serving(app) as url:
+        seen = found(probe(url, timeout_s=1.0), "eio4").seen
+    assert "$.pingInterval" in seen
+    assert "Unsupported" not in seen
