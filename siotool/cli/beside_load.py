@@ -5,7 +5,7 @@ from pathlib import Path
 
 from siotool.cli.comparing import Baseline, read_baseline
 from siotool.cli.keeping import Keeping, keeping
-from siotool.cli.places import check_not_read, check_places
+from siotool.cli.places import REPORTS, check_not_read, check_places
 from siotool.cli.plan_options import planned
 from siotool.cli.report import HISTORY
 from siotool.errors import InputError
@@ -32,7 +32,7 @@ def beside_load(
     the folder that was named for the run. Raises InputError, and OutputError for a history or a file that
     nothing can be written to.
     """
-    check_places(places, out)
+    check_places(places, out or REPORTS, out)
     check_not_read([history or HISTORY], places)
     read_back = None if plan is None else planned(str(plan))
     # where no run will be kept, a history that was only to keep it need not be one

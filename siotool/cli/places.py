@@ -29,15 +29,16 @@ def run_folder(out: Path | None, scenario: str, *, written: bool) -> Path:
     return folder
 
 
-def check_places(places: Mapping[str, str | Path | None], out: Path | None) -> None:
+def check_places(places: Mapping[str, str | Path | None], made: Path | None, out: Path | None = None) -> None:
     """Raise OutputError for a file of the report, by its option, that nothing can be written to.
 
-    It may lie in the run's folder, or one above it, which are made with the run. A summary is written behind
-    what a file has, as is a device or a pipe; any other file is replaced.
+    It may lie in a folder that is ``made`` before, or in one above that. ``out`` is the folder of a run to
+    come, where one was named: its file is no place. A summary is written behind what a file has, as is a
+    device or a pipe; any other file is replaced.
     """
     for option, place in places.items():
         if place is not None and str(place) != "-":
-            _check(option, Path(place), out or REPORTS)
+            _check(option, Path(place), made, out)
 
 
 def check_not_read(read: Iterable[str | Path | None], places: Mapping[str, str | Path | None]) -> None:
@@ -57,15 +58,16 @@ def check_not_read(read: Iterable[str | Path | None], places: Mapping[str, str |
             raise OutputError(f"{option} {place}: this file is read, and {lost}", "name another file")
 
 
-def _check(option: str, place: Path, folder: Path) -> None:
+def _check(option: str, place: Path, made: Path | None, out: Path | None) -> None:
     try:
-        path, run = place.resolve(), folder.resolve()
-        if path == run / _RUN:
+        path = place.resolve()
+        if out is not None and path == out.resolve() / _RUN:
             raise FileExistsError(None, "it is the run's own")
         if place.is_dir():
             raise IsADirectoryError(None, "is a folder")
-        if not path.parent.exists() and path.parent in (run, *run.parents):
-            return  # made with the run
+        coming = () if made is None else (made.resolve(), *made.resolve().parents)
+        if path.parent in coming and not path.parent.exists():
+            return
         # by the name as it was given: what a pipe's resolves to is no file
         if place.exists() and (option == "--summary" or not place.is_file()):
             if not os.access(place, os.W_OK):

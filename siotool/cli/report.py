@@ -141,7 +141,7 @@ def report(
     past = compared_with.history if compared_with is not None else None
     places = {"-o": output, "--comment": comment, "--summary": summary}
     check_not_read([*paths, past], places)  # the newest run, the usual history: nobody named them
-    check_places(places, None)
+    check_places(places, None if charts is None else Path(charts))
     chart_folder.prepare(charts)
     code = conclude(
         paths,

@@ -13,9 +13,11 @@ FORMULA = ["plan", "--connections", "50k..80k", "--consumption-rate", "2KB/s", "
 @pytest.mark.slow
 def test_every_chart_of_a_report_is_a_picture_under_a_stable_name(siotool, tmp_path):
     folder = tmp_path / "new" / "charts"
-    done = siotool("report", RUN, "--charts", folder)
+    # trap: what lies in the charts' folder, or above it, was refused: it is made before
+    done = siotool("report", RUN, "--charts", folder, "--comment", tmp_path / "new" / "comment.md")
     assert done.returncode == 0
     assert "Sizing: planned and measured" in done.stdout
+    assert (tmp_path / "new" / "comment.md").exists()
     assert {path.name for path in folder.iterdir()} == {
         f"{name}.{kind}"
         for kind in ("svg", "png")

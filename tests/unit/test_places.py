@@ -22,12 +22,13 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param("out/run/results.xml", "out/run", id="in the run's folder, which is made"),
         pytest.param("out/results.xml", "out/run", id="above it, which is made too"),
         pytest.param("reports/results.xml", None, id="where runs are kept that name no folder"),
+        pytest.param("reports/run.jsonl", None, id="no run's own: those have folders there"),
         pytest.param("-", None, id="stdout"),
         pytest.param("/dev/null", None, id="a device"),
     ],
 )
 def test_places_that_will_be_there_are_taken_and_nothing_is_made(place: str, out: str | None) -> None:
-    check_places({"-o": place}, None if out is None else Path(out))
+    check_places({"-o": place}, Path(out or "reports"), None if out is None else Path(out))
     assert list(Path().iterdir()) == []
 
 
@@ -36,6 +37,7 @@ def test_places_that_will_be_there_are_taken_and_nothing_is_made(place: str, out
     [
         pytest.param("nowhere/results.xml", None, "No such file or directory", id="no folder"),
         pytest.param("out/run/sub/results.xml", "out/run", "No such file or directory", id="nobody makes it"),
+        pytest.param("out/run/run.jsonl", "out/run", "it is the run's own", id="the run"),
         pytest.param("reports/sub/results.xml", None, "No such file or directory", id="below all runs"),
         pytest.param("folder", None, "is a folder", id="a folder"),
     ],
@@ -43,7 +45,13 @@ def test_places_that_will_be_there_are_taken_and_nothing_is_made(place: str, out
 def test_places_that_nobody_makes_are_refused(place: str, out: str | None, said: str) -> None:
     Path("folder").mkdir()
     with pytest.raises(OutputError, match=said):
-        check_places({"-o": place}, None if out is None else Path(out))
+        check_places({"-o": place}, Path(out or "reports"), None if out is None else Path(out))
+
+
+def test_a_report_without_charts_makes_no_folder() -> None:
+    """Trap: reports/ was taken for one that comes with a run, and the place was refused when all was done."""
+    with pytest.raises(OutputError, match="No such file or directory"):
+        check_places({"-o": "reports/results.xml"}, None)
 
 
 @pytest.mark.parametrize("option", ["-o", "--summary"])
