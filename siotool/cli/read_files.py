@@ -1,7 +1,7 @@
 """The files that a command reads: none of them is where it writes, wherever both were named."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
 from os.path import exists, samefile
 from pathlib import Path
@@ -17,7 +17,10 @@ _NAMES_A_FILE = re.compile(r"FILE|RUN|\.toml|JSON|URL")
 _WRITTEN = {"output": "-o", "comment": "--comment", "summary": "--summary"}
 _ADDED_TO = {"loadtest": {"history": "--history"}, "add": {"file": "--file"}}
 #: Folders, and the names of what is written into them.
-_FOLDERS = {"charts": ("*.svg", "*.png"), "out": ("report.*", "adapter.*", "profile.json")}
+_FOLDERS = {
+    "charts": ("*.svg", "*.png"),
+    "out": ("report.html", "report.md", "report.json", "calibration.html", "calibration.md", "profile.json"),
+}
 
 
 def check_read_files(name: str, parameters: Iterable[Any], given: Mapping[str, Any], config: str) -> None:
@@ -31,7 +34,8 @@ def check_read_files(name: str, parameters: Iterable[Any], given: Mapping[str, A
     read = {"config": [config] if config else []}
     for one in parameters:
         if one.name not in _WRITTEN and one.name != "config" and _NAMES_A_FILE.search(one.metavar or ""):
-            read[one.name] = [file for text in _texts(given.get(one.name)) for file in _files(text, one)]
+            texts = _texts(given.get(one.name))
+            read[one.name] = [file for text in texts for file in _files(text, one.metavar)]
     added_to = _ADDED_TO.get(name, {})
     for key, shown in {**_WRITTEN, **added_to}.items():
         own = (key, "baseline") if key in added_to else (key,)  # a baseline may be this history, by a word
@@ -48,14 +52,18 @@ def _texts(value: object) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
 
 
-def _files(text: str, parameter: Any) -> Iterator[str]:
-    """The file that a value names, if it names one that is there."""
-    if "|" in parameter.metavar and not (text.endswith(".py") or "/" in text):
-        return  # a scenario by its name
-    for name in (text, text.removeprefix("lab:"), text.removeprefix("@"), text.rpartition("@")[0]):
-        if exists(name):
-            yield name
-            return
+def _files(text: str, metavar: str) -> list[str]:
+    """The file that a value names, where it is there; ``metavar`` is how the help shows such values."""
+    names = [text]
+    if "URL" in metavar:
+        names = [text.removeprefix("lab:")] if text.startswith("lab:") else []
+    elif metavar == "JSON":
+        names = [text.removeprefix("@")] if text.startswith("@") else []
+    elif "RUN" in metavar:
+        names = [text, text.rpartition("@")[0]]
+    elif "|" in metavar and not (text.endswith(".py") or "/" in text):
+        names = []  # a scenario by its name
+    return [name for name in names if exists(name)]
 
 
 def _check_folder(key: str, folder: object, patterns: Iterable[str], file: Path) -> None:

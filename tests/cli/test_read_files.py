@@ -65,11 +65,15 @@ def test_files_of_variables_and_options_are_safe_too(siotool, tmp_path, monkeypa
         pytest.param("loadtest --users-file chat -o chat --dry-run", id="nothing is written"),
         pytest.param("loadtest --users-file chat -o other", id="another file"),
         pytest.param("loadtest --label chat -o chat", id="a label"),
+        pytest.param("preflight chat -o chat", id="a host's name"),
+        pytest.param("loadtest --auth chat -o chat", id="no file without @"),
+        pytest.param("loadtest --users-file report.py --out .", id="none of a run's reports"),
         pytest.param("loadtest --history chat --baseline chat", id="a baseline that is the history"),
     ],
 )
 def test_what_is_not_read_may_be_written_over(siotool, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "chat").write_text("")
+    for name in ("chat", "report.py"):
+        (tmp_path / name).write_text("")
     done = siotool(*command.split())
     assert "is read" not in done.stderr
