@@ -1,7 +1,6 @@
 """The configuration of a load test and of its workers, and the run file's header made from it."""
 
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +15,7 @@ from siotool.runfile import GeneratorMachine, Header
 from siotool.swarm.machines.clock_comparison import ClockReading
 from siotool.swarm.machines.distributed import Distributed
 from siotool.swarm.machines.own_machine import versions
-from siotool.swarm.redaction import Redaction
+from siotool.swarm.redaction import Redaction, with_commands_hidden
 from siotool.swarm.servers.asked_server import AskedServers
 from siotool.swarm.settings import EngineSettings
 from siotool.swarm.users_file import UsersFile
@@ -106,9 +105,7 @@ def header_of(config: RunConfig, servers: list[MeasuredServer], generators: list
         backoff=_backoff(config),
         gates=config.gates,
         default_gates=config.default_gates,
-        command=[
-            hide(one) if option == "--fault" else one for option, one in pairwise(("", *config.command))
-        ],
+        command=with_commands_hidden(config.command, hide),
     )
 
 

@@ -7,8 +7,9 @@ events, none shorter than ``SHORTEST_IN_NAMES`` is replaced.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2s
+from itertools import pairwise
 from typing import Any, TextIO
 
 from siotool.client.identity import Identity
@@ -21,6 +22,9 @@ LOOKED_THROUGH = 20_000
 _KEPT_AFTER = 20_000
 #: Digests of other processes' secrets, about 150 bytes each.
 _DIGESTS_AT_MOST = 200_000
+
+#: Options of siotool whose values are commands of a shell.
+_SHELL = ("--fault", "--restart-command")
 
 #: A secret that can be recognised, and not be read: its last characters, its length, a keyed hash.
 Digest = tuple[str, int, bytes]
@@ -141,6 +145,17 @@ class Redaction:
                 if length >= shortest and 0 <= begin < start and self._is_secret(text[begin:at]):
                     start = begin
         return start
+
+
+def with_commands_hidden(arguments: Sequence[str], hide: Callable[[str], str]) -> list[str]:
+    """Arguments of siotool, without what the commands of a shell among them quote that is secret.
+
+    In others it may be an ordinary word, and a next test is begun with them.
+    """
+    return [
+        hide(one) if before in _SHELL or one.partition("=")[0] in _SHELL else one
+        for before, one in pairwise(("", *arguments))
+    ]
 
 
 class UserSecrets:

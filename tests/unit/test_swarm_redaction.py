@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from siotool.client.identity import Identity
 from siotool.client.secret_texts import secrets_of, texts_in
 from siotool.swarm import redaction
-from siotool.swarm.redaction import RedactedStream, Redaction, UserSecrets
+from siotool.swarm.redaction import RedactedStream, Redaction, UserSecrets, with_commands_hidden
 
 SECRETS = st.text(st.characters(codec="utf-8"), min_size=4, max_size=12)
 
@@ -132,3 +132,11 @@ def test_a_stream_hides_what_is_written() -> None:
     behind = io.StringIO()
     print("Traceback: hunter2", file=RedactedStream(behind, Redaction(["hunter2"])))
     assert behind.getvalue() == "Traceback: ***\n"
+
+
+@pytest.mark.parametrize("option", ["--fault", "--restart-command"])
+def test_commands_of_a_shell_are_recorded_without_the_secrets_that_they_quote(option):
+    """Trap: typed as --fault=…, in one word, the run file had them; and of a restart always."""
+    typed = ["demo", option, "curl -H 'X: room-1' h", f"{option}=echo room-1", "--set", "room=room-1"]
+    kept = ["demo", option, "curl -H 'X: ***' h", f"{option}=echo ***", "--set", "room=room-1"]
+    assert with_commands_hidden(typed, Redaction(["room-1"]).apply) == kept
