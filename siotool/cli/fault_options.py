@@ -56,7 +56,7 @@ def read_faults(texts: Sequence[str], lab: Lab | None, length_s: float, beside: 
     found = sorted((_completed(fault, lab, asked) for fault in asked), key=lambda fault: fault.at_s)
     actions = {}
     for number, fault in enumerate(found):
-        where = f"--fault at {format_duration(fault.at_s)}"
+        where = _where(fault)
         steps: tuple[Step, ...] = ("do", "undo") if fault.undo else ("do",)
         for step in steps:
             words = fault.words(step)
@@ -84,23 +84,28 @@ def _completed(fault: PlannedFault, lab: Lab | None, asked: Sequence[PlannedFaul
     """
     if fault.undo or lab is None or _is_command(fault.do, lab):
         return fault
-    undo = inverse(fault.do)
-    ends = [one.at_s for one in asked if one.at_s > fault.at_s and _ends(one, undo, lab)]
-    for_s = min(ends) - fault.at_s if ends and fault.for_s is None else fault.for_s
+    undo, for_s = inverse(fault.do), fault.for_s
+    if undo and for_s is None:
+        wanted = read_action(undo, lab, _where(fault))
+        ends = [one.at_s for one in asked if one.at_s > fault.at_s and _does(one, wanted, lab)]
+        for_s = min(ends) - fault.at_s if ends else None
     return msgspec.structs.replace(fault, undo=undo, for_s=for_s)
 
 
-def _ends(other: PlannedFault, undo: str, lab: Lab) -> bool:
-    """Whether another fault does what an ``undo`` does, perhaps to more parts or by other names."""
-    if not undo or _is_command(other.do, lab):
+def _does(other: PlannedFault, wanted: LabAction, lab: Lab) -> bool:
+    """Whether another fault does what is wanted, perhaps to more parts or by other names."""
+    if _is_command(other.do, lab):
         return False
-    where = f"--fault at {format_duration(other.at_s)}"
-    found, wanted = read_action(other.do, lab, where), read_action(undo, lab, where)
+    found = read_action(other.do, lab, _where(other))
     return (
         found.verb == wanted.verb
         and set(wanted.parts) <= set(found.parts)
         and found.healed in ("", wanted.healed)
     )
+
+
+def _where(fault: PlannedFault) -> str:
+    return f"--fault at {format_duration(fault.at_s)}"
 
 
 def _check_times(fault: PlannedFault, where: str, length_s: float, own_s: float) -> None:

@@ -303,6 +303,12 @@ def test_a_later_fault_ends_one_whatever_its_part_is_called(do, later, for_s):
     assert read_faults(texts, lab, RUN_S, ()).faults[0].for_s == for_s
 
 
+def test_a_part_that_the_lab_has_not_is_said_of_the_fault_that_names_it():
+    """Trap: the later one was read first, and said to be wrong."""
+    with pytest.raises(InputError, match=r"--fault at 5 s: the lab has no server-9"):
+        read_faults(["at=5s do=kill server-9", "at=20s do=start server-1"], JOINED, RUN_S, ())
+
+
 @pytest.mark.parametrize(
     "do", ["drain server-1 over 50s", "rolling deploy pause 25s", "rolling deploy drained pause 20s"]
 )
