@@ -145,7 +145,8 @@ def _as_setting(low: float, axis: str, own: Setting | None) -> float:
 
 def _test(header: Header, known: ShownSoFar, more: Sequence[str], why: str) -> NextTest:
     kept = _kept(header.command or _made(header), _of_search(header, known))
-    options = accepted([*_searchable(kept, sampled=bool(header.servers))], embedded=header.embedded)
+    own = header.embedded or bool(header.lab)
+    options = accepted([*_searchable(kept, sampled=bool(header.servers))], own=own)
     words = [word for option in options for word in option]
     if header.lab and header.faults and "--no-faults" not in words:
         words.append("--no-faults")  # a search makes none, and a lab's file may have some

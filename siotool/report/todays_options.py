@@ -18,18 +18,18 @@ _STAYS = frozenset(["--server-admin", "--server-metrics"])
 _GATE_ON_SERVER = re.compile(r"\s*server_")
 
 
-def accepted(options: Sequence[Sequence[str]], *, embedded: bool) -> Iterator[list[str]]:
+def accepted(options: Sequence[Sequence[str]], *, own: bool) -> Iterator[list[str]]:
     """The options, each with its value, without what is refused today; some as what they did.
 
-    ``embedded``: siotool starts the target itself. What a ``--config`` file gave is among the options
-    already, and would come back where one of them is left out.
+    ``own``: siotool starts the target itself, the embedded one or a lab. What a ``--config`` file gave is
+    among the options already, and would come back where one of them is left out.
     """
     names = {_name(option) for option in options}
     for option in options:
         name, value = _name(option), _value(option)
         if name == "--config" or _ABOUT.get(name, name) not in names:
             continue
-        if name == "--tick-rate" and not embedded:  # it changed nothing
+        if name == "--tick-rate" and not own:  # it changed nothing
             continue
         if name == "--server-cores" and not _is_number(value):
             continue

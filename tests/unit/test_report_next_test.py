@@ -131,6 +131,7 @@ def test_what_a_search_refuses_is_left_out(make_run, asked, kept):
         pytest.param("URL --tick-rate 5 --yes", "URL --yes", id="ticks of a server of somebody else"),
         pytest.param("URL --tick-rate=5 --yes", "URL --yes", id="the same in one word"),
         pytest.param("demo --tick-rate 5", "demo --tick-rate 5", id="ticks of its own"),
+        pytest.param("lab:a.toml --tick-rate 5", "lab:a.toml --tick-rate 5", id="ticks of a lab"),
         pytest.param("URL --fail-if 'errors:phase > 1%'", "URL", id="phases that fail are not counted"),
         pytest.param("URL --no-default-gates --fail-if errors:phase>1", "URL", id="and no gate is left"),
         pytest.param("URL#part@3 URL/b#part@2", "URL@3 URL/b@2", id="a fragment was never sent"),
@@ -162,7 +163,7 @@ def test_what_an_older_command_took_is_suggested_as_today_takes_it(make_run, ask
     words = shlex.split(asked.replace("URL", url))
     one = header(make_run, ["loadtest", *words])
     assert one.servers
-    one = msgspec.structs.replace(one, embedded="demo" in words)
+    one = msgspec.structs.replace(one, embedded="demo" in words, lab="a lab" * ("lab:a.toml" in words))
     found = next_test(one, ShownSoFar())
     assert found.command == f"siotool loadtest {kept.replace('URL', url)} --find-capacity"
 
