@@ -145,9 +145,8 @@ class FleetActions:
 
     def _start(self, parts: Sequence[str]) -> Steps:
         found = [self._fleet.part(name) for name in parts]
-        if running := [
-            part.name for part in found if not part.ended
-        ]:  # or some would be started, and some not
+        # or some would be started, and some not
+        if running := [part.name for part in found if not part.ended]:
             raise TargetError(f"{', '.join(running)} runs already")
         self._forget_stopped(parts)
         for part in found:

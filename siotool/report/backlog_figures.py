@@ -93,10 +93,10 @@ def sum_up_backlog(
     replayed = sum(interval.losses.caught_up for interval in intervals)
     usual = usual_s([interval.duration_s for interval in intervals])
     store, drains = _store(runs, usual), merged(interval.losses.drained for interval in intervals)
-    known = drain_percentiles(runs)
-    between = {name: known.get(name, Percentile()) for name in ("p50", "p90", "p99")}
     if store is None and not replayed:
         return None
+    known = drain_percentiles(runs)
+    between = {name: known.get(name, Percentile()) for name in ("p50", "p90", "p99")}
     return BacklogFigures(
         due=replayed + delivery.missed_while_away,
         replayed=replayed,

@@ -195,7 +195,7 @@ def _scope(text: str, found: re.Match[str], metric: str, op: str | None) -> Scop
             raise _error(text, found.start(), f"{key!r} is given twice", _SCOPED)
         values[key] = value
     stage = values.get("stage")
-    if stage is not None and not (_counts(stage)):
+    if stage is not None and not _counts(stage):
         raise _error(
             text, found.start(), f"no stage {stage!r}: they count from 1", "errors:ack[stage=3] > 1%"
         )

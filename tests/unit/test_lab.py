@@ -421,9 +421,9 @@ def test_ports_are_free_and_differ():
 
 def test_a_port_that_another_part_is_to_have_is_not_given_away():
     """A server got the port of the lab's one URL, and the pair of Redis that of a server."""
-    others = free_ports(65_536)
+    others = set(free_ports(65_536))
     assert others
-    assert set(free_ports(65_536, others)).isdisjoint(others)
+    assert others.isdisjoint(free_ports(65_536, others))
 
 
 # ── configuration files ───────────────────────────────────────────────────────────────
