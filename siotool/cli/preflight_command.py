@@ -13,7 +13,7 @@ from siotool.cli.options import Output, Quiet
 from siotool.cli.streams import say
 from siotool.client.address import resolve
 from siotool.client.choices import sockets_kept
-from siotool.client.source_addresses import reaching
+from siotool.client.source_addresses import reaching_each
 from siotool.document.document import Document, Row, Section, Sentence, Table, columns
 from siotool.errors import ExitCode, InputError
 from siotool.swarm.load_limits import LimitCheck, MachineLimits, WantedLoad, checks
@@ -75,12 +75,12 @@ def preflight(
         )
     urls = [load_options.url(one)[0] for one in target or [] if one != DEMO]
     sources = source_options.read(source_ip or [])
-    if sources and urls:  # else nobody's name is looked up
-        sources = reaching(sources, [address for url in urls for address in resolve(Target(url))])
+    # names are looked up for that alone
+    reached = reaching_each(sources, [resolve(Target(url)) for url in urls] if sources else [])
     wanted = WantedLoad(
         users=count,
         processes=load_options.workers_here(processes, count),
-        sources=len(sources) or 1,
+        sources=reached or 1,
         places=len(dict.fromkeys(urls)) or 1,
         sockets=sockets_kept(client_options.transports(transport, transport_mix)),
     )

@@ -7,7 +7,7 @@ more addresses. On loopback every address of 127.0.0.0/8 is one of this machine.
 import itertools
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from siotool.client.address import Address
@@ -31,6 +31,14 @@ def reaching(sources: Sequence[str], addresses: Sequence[Address]) -> tuple[str,
             "give --source-ip an address of the target's kind",
         )
     return found
+
+
+def reaching_each(sources: Sequence[str], targets: Iterable[Sequence[Address]]) -> int:
+    """How many of some sources reach a target, by its addresses: of the target that fewest of them reach.
+
+    Raises InputError, as ``reaching``.
+    """
+    return min((len(reaching(sources, addresses)) for addresses in targets), default=len(sources))
 
 
 def _family(source: str) -> int:

@@ -11,7 +11,7 @@ from siotool.client.address import resolve
 from siotool.client.choices import sockets_kept
 from siotool.client.failures import ClientFailure
 from siotool.client.secret_texts import secrets_of
-from siotool.client.source_addresses import reaching
+from siotool.client.source_addresses import reaching_each
 from siotool.errors import InputError, TargetError
 from siotool.printable import one_line
 from siotool.swarm.engine import Engine
@@ -64,13 +64,12 @@ def check_files(wanted: WantedLoad) -> None:
 def check_room(users: int, processes: int, settings: EngineSettings) -> None:
     """Raises InputError when this machine has no room for the users: ports, the packet filter, memory.
 
-    So it does where none of its addresses reaches the target.
+    So it does where none of the addresses to connect from reaches a target.
     """
-    addresses = [address for place in settings.targets for address in place.addresses]
     wanted = WantedLoad(
         users,
         processes,
-        len(reaching(settings.sources, addresses)) or 1,
+        reaching_each(settings.sources, [place.addresses for place in settings.targets]) or 1,
         len(settings.targets),
         sockets_kept(settings.transports),
     )

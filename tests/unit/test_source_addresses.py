@@ -8,7 +8,7 @@ import pytest
 
 from siotool.cli import source_options
 from siotool.client.address import Address
-from siotool.client.source_addresses import SourceSockets, reaching
+from siotool.client.source_addresses import SourceSockets, reaching, reaching_each
 from siotool.errors import InputError
 
 
@@ -101,3 +101,13 @@ def test_sources_of_another_kind_than_the_targets_addresses_are_none() -> None:
     assert reaching(("::1", "127.0.0.2"), [four, six]) == ("::1", "127.0.0.2")
     with pytest.raises(InputError, match=r"no connection from ::1 reaches 127\.0\.0\.1"):
         reaching(("::1",), [four])
+
+
+def test_each_of_several_targets_is_to_be_reached() -> None:
+    """Trap: one of IPv4 was enough for all, and connections to another of IPv6 came from any address."""
+    four, six = [Address(socket.AF_INET, "127.0.0.1", 80)], [Address(socket.AF_INET6, "::1", 80)]
+    three = ("::1", "127.0.0.2", "127.0.0.3")
+    assert [reaching_each(three, targets) for targets in ([four], [six], [four, six], [])] == [2, 1, 1, 3]
+    assert reaching_each((), [four, six]) == 0
+    with pytest.raises(InputError, match=r"no connection from 127\.0\.0\.2 reaches ::1"):
+        reaching_each(three[1:], [four, six])

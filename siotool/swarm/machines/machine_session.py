@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from siotool.client.source_addresses import reaching
+from siotool.client.source_addresses import reaching_each
 from siotool.errors import GeneratorError, InputError, ScenarioError
 from siotool.swarm.config import WorkerConfig
 from siotool.swarm.machines import machine_messages as messages
@@ -161,8 +161,7 @@ class MachineSession:
         try:
             scenario = unpacked(asked.bundle, folder / "scenario")
             for config in configs:
-                targets = config.engine.targets
-                reaching(self._sources, [address for place in targets for address in place.addresses])
+                reaching_each(self._sources, [place.addresses for place in config.engine.targets])
         except (ScenarioError, InputError, OSError) as error:
             for config in configs:
                 self._link.send(messages.ENDED, WorkerEnding(config.engine.worker, f"not started: {error}"))
