@@ -124,10 +124,15 @@ def _explained(ctx: Any, run: Callable[[Any], Any]) -> Any:
         return run(ctx)
     except SiotoolError as error:
         composed = ctx.meta.pop(_COMPOSED, None)  # a group above gets the same error, explained
+        spellings = {flag: one.opts for one in ctx.command.get_params(ctx) for flag in one.opts}
         for flag, origin in composed.origins.items() if composed else ():
-            if re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", error.message):
+            if any(_named(spelling, error.message) for spelling in spellings.get(flag, [flag])):
                 error.message += f" ({flag} is from {origin})"
         raise
+
+
+def _named(flag: str, message: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", message) is not None
 
 
 def refuse_before_command(ctx: Any) -> None:

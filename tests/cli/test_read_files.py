@@ -55,6 +55,7 @@ def test_files_of_variables_and_options_are_safe_too(siotool, tmp_path, monkeypa
     done = siotool("loadtest", "demo", **{f"SIOTOOL_LOADTEST_{key}": one for key, one in variables.items()})
     assert done.returncode == 2
     assert READ in done.stderr
+    assert "(--output is from " in done.stderr, "it is told by -o"
     assert ((tmp_path / "rows").read_text(), (tmp_path / "load.toml").read_text()) == ("", options)
 
 
