@@ -65,7 +65,7 @@ def _check(option: str, place: Path, made: Path | None, out: Path | None) -> Non
             raise FileExistsError(None, "it is the run's own")
         if place.is_dir():
             raise IsADirectoryError(None, "is a folder")
-        coming = () if made is None else (made.resolve(), *made.resolve().parents)
+        coming: tuple[Path, ...] = () if made is None else (made.resolve(), *made.resolve().parents)
         if path.parent in coming and not path.parent.exists():
             return
         # by the name as it was given: what a pipe's resolves to is no file
