@@ -65,9 +65,9 @@ def write(written: str | bytes, where: str) -> None:
     try:
         path = Path(where)
         special = path.exists() and not path.is_file()  # as /dev/stderr, which resolves to no path
-        _replace(
-            path if special else path.resolve(), written.encode() if isinstance(written, str) else written
-        )
+        # Path.resolve raises before Python 3.13 where links lead in a circle
+        real = path if special else Path(os.path.realpath(path))
+        _replace(real, written.encode() if isinstance(written, str) else written)
     except OSError as error:
         raise OutputError(
             f"cannot write {where}: {error.strerror}", "choose another place with -o, or - for stdout"

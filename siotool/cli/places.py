@@ -58,14 +58,19 @@ def check_not_read(read: Iterable[str | Path | None], places: Mapping[str, str |
             raise OutputError(f"{option} {place}: this file is read, and {lost}", "name another file")
 
 
+def _real(place: Path) -> Path:
+    """Where links lead; Path.resolve raises before Python 3.13 where they lead in a circle."""
+    return Path(os.path.realpath(place))
+
+
 def _check(option: str, place: Path, made: Path | None, out: Path | None) -> None:
     try:
-        path = place.resolve()
-        if out is not None and path == out.resolve() / _RUN:
+        path = _real(place)
+        if out is not None and path == _real(out) / _RUN:
             raise FileExistsError(None, "it is the run's own")
         if place.is_dir():
             raise IsADirectoryError(None, "is a folder")
-        coming: tuple[Path, ...] = () if made is None else (made.resolve(), *made.resolve().parents)
+        coming: tuple[Path, ...] = () if made is None else (_real(made), *_real(made).parents)
         if path.parent in coming and not path.parent.exists():
             return
         # by the name as it was given: what a pipe's resolves to is no file

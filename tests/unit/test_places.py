@@ -48,6 +48,14 @@ def test_places_that_nobody_makes_are_refused(place: str, out: str | None, said:
         check_places({"-o": place}, Path(out or "reports"), None if out is None else Path(out))
 
 
+def test_links_that_lead_in_a_circle_are_replaced() -> None:
+    """Trap: before Python 3.13 they were a bug of siotool (exit 1)."""
+    Path("loop").symlink_to("loop")
+    check_places({"-o": "loop"}, Path("loop"), Path("loop"))
+    write("whole", "loop")
+    assert Path("loop").read_text(encoding="utf-8") == "whole"
+
+
 def test_a_report_without_charts_makes_no_folder() -> None:
     """Trap: reports/ was taken for one that comes with a run, and the place was refused when all was done."""
     with pytest.raises(OutputError, match="No such file or directory"):
