@@ -4,11 +4,11 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-#: Options with values that are looked at here.
+#: Options with values that are looked at here, or that may look like the URL of a target.
 VALUED = frozenset(
     [
         *("--config", "--tick-rate", "--web-port", "--server-cores", "--transport-mix"),
-        *("--restart-command", "--server", "--server-pid"),
+        *("--restart-command", "--server", "--server-pid", "--label"),
     ]
 )
 #: Those that say something about another one, and are refused without it.

@@ -135,6 +135,7 @@ def test_what_a_search_refuses_is_left_out(make_run, asked, kept):
         pytest.param("URL --fail-if 'errors:phase > 1%'", "URL", id="phases that fail are not counted"),
         pytest.param("URL --no-default-gates --fail-if errors:phase>1", "URL", id="and no gate is left"),
         pytest.param("URL#part@3 URL/b#part@2", "URL@3 URL/b@2", id="a fragment was never sent"),
+        pytest.param("URL --label URL#5", "URL --label 'URL#5'", id="a label is no target"),
         pytest.param("URL --web-port 8090", "URL", id="a port of nothing"),
         pytest.param("URL --web-port 8090 --web", "URL --web-port 8090 --web", id="a port of a page"),
         pytest.param("URL --server-cores nan", "URL", id="no number"),
