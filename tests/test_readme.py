@@ -16,7 +16,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +24,7 @@ import pytest
 
 from siotool.cli import commands
 from siotool.errors import ExitCode
+from tests.held_ports import held_port
 
 REPOSITORY = Path(__file__).parents[1]
 README = REPOSITORY / "README.md"
@@ -156,9 +156,12 @@ def run(command: str, folder: Path) -> None:
 
 def join_a_run(line: str, folder: Path) -> None:
     """``siotool worker`` works for a run: start one that waits for as many workers as it brings."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    with held_port() as port:
+        _join(line, folder, port)
+    shutil.rmtree(folder / "reports", ignore_errors=True)
+
+
+def _join(line: str, folder: Path, port: int) -> None:
     token = folder / "token"
     token.write_text("t" * 40)
     there = re.search(r"--processes (\d+)", line)
@@ -170,7 +173,6 @@ def join_a_run(line: str, folder: Path) -> None:
         done = subprocess.run(command, cwd=folder, env=environment(), timeout=120, check=False)
         assert done.returncode == ExitCode.OK, line
         assert test.wait(timeout=60) in (ExitCode.OK, ExitCode.SUSPECT), line
-    shutil.rmtree(folder / "reports", ignore_errors=True)
 
 
 def serve_and_stop(line: str, folder: Path) -> None:

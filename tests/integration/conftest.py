@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from siotool.errors import RunFileError
 from siotool.report.contents import UserClassFigures
 from siotool.report.users import sum_up_user_classes
 from siotool.runs import reading
+from tests.held_ports import held_port
 from tests.integration.labs import missing
 
 T = TypeVar("T")
@@ -294,6 +295,13 @@ def lasting_start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
     """Do the same as ``start``, for runs that many tests of a module look at."""
     with _loadtests(tmp_path_factory.mktemp("loadtest")) as starter:
         yield starter
+
+
+@pytest.fixture
+def hold() -> Iterator[Callable[[], int]]:
+    """Hold a port until the test is over, for a service that is told it."""
+    with ExitStack() as held:
+        yield lambda: held.enter_context(held_port())
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -91,7 +90,7 @@ def of_compose(
 
 @pytest.mark.parametrize("kind", ["kubernetes", "compose"])
 def test_the_containers_of_a_manifest_make_the_load(
-    manifest: Callable[[str], list[dict[str, Any]]], tmp_path: Path, kind: str
+    manifest: Callable[[str], list[dict[str, Any]]], tmp_path: Path, kind: str, hold: Callable[[], int]
 ) -> None:
     read = of_kubernetes if kind == "kubernetes" else of_compose
     run, worker, variables, contents = read(manifest(kind))
@@ -100,9 +99,7 @@ def test_the_containers_of_a_manifest_make_the_load(
         place = tmp_path / "load" / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        where = f"127.0.0.1:{probe.getsockname()[1]}"
+    where = f"127.0.0.1:{hold()}"
 
     with TargetProcess() as target:
         here = {

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tests.integration.conftest import Loadtest
-from tests.integration.test_several_machines import free_port, needs_time_namespaces
+from tests.integration.test_several_machines import needs_time_namespaces
 from tests.integration.worker_machines import AHEAD, WorkerMachine, listening_port, worker_machines
 
 pytestmark = pytest.mark.slow
@@ -24,11 +24,16 @@ def machine(tmp_path: Path) -> Iterator[Callable[..., WorkerMachine]]:
 
 
 @pytest.fixture
-def distributed(start: Callable[..., Loadtest], tmp_path: Path, until: Callable[..., Any]) -> Any:
+def distributed(
+    start: Callable[..., Loadtest],
+    tmp_path: Path,
+    until: Callable[..., Any],
+    hold: Callable[[], int],
+) -> Any:
     """Start a run that waits for two workers: the run, and its port."""
 
     def begin(*arguments: Any) -> tuple[Loadtest, int]:
-        port = free_port()
+        port = hold()
         test = start(
             *(*arguments, "--distributed", "--expect-workers", 2, "--listen", f"127.0.0.1:{port}"),
             *("--token-file", tmp_path / "token", "--workers-within", "30s"),

@@ -32,14 +32,6 @@ pytestmark = pytest.mark.slow
 TOKEN = "correct-horse-battery-staple"
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Callable[..., WorkerMachine]]:
     (tmp_path / "token").write_text(TOKEN + "\n")
@@ -48,11 +40,16 @@ def machine(tmp_path: Path) -> Iterator[Callable[..., WorkerMachine]]:
 
 
 @pytest.fixture
-def distributed(start: Callable[..., Loadtest], tmp_path: Path, until: Callable[..., Any]) -> Any:
+def distributed(
+    start: Callable[..., Loadtest],
+    tmp_path: Path,
+    until: Callable[..., Any],
+    hold: Callable[[], int],
+) -> Any:
     """Start a run that waits for so many workers: the run, and its port."""
 
     def begin(expected: int, *arguments: Any, **options: Any) -> tuple[Loadtest, int]:
-        port = free_port()
+        port = hold()
         test = start(
             *arguments,
             *("--distributed", "--expect-workers", expected, "--listen", f"127.0.0.1:{port}"),
@@ -327,10 +324,10 @@ def test_a_machine_that_comes_late_or_with_too_many_is_turned_away(distributed: 
     assert any("was refused: the run has begun, and has all" in note.text for note in done.run.notes)
 
 
-def test_a_run_without_its_workers_writes_nothing(start: Any, tmp_path: Path) -> None:
+def test_a_run_without_its_workers_writes_nothing(start: Any, tmp_path: Path, hold: Any) -> None:
     test = start(
         *("demo", "--distributed", "--expect-workers", 2, "--token-file", tmp_path / "token"),
-        *("--listen", f"127.0.0.1:{free_port()}", "--workers-within", "1s"),
+        *("--listen", f"127.0.0.1:{hold()}", "--workers-within", "1s"),
     )
     done = test.finish()
     assert done.code == 3
@@ -354,8 +351,8 @@ def test_a_run_that_is_ended_while_it_waits_tells_the_machines_that_are_there(
     assert not (done.folder / "run.jsonl").exists()
 
 
-def test_a_machine_without_a_run_gives_up(machine: Any) -> None:
-    port = free_port()
+def test_a_machine_without_a_run_gives_up(machine: Any, hold: Any) -> None:
+    port = hold()
     alone = machine(port, "--wait", "1s")
     assert alone.finish() == 3
     assert f"no run answers at 127.0.0.1:{port} within 1 s" in alone.said
