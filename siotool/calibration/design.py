@@ -7,8 +7,8 @@ that it is to take, and warm the server up for that kind of work. Then come roun
 of work once, in an order of its own, at another level than the round before; every round has all levels,
 so that what changes with time is not taken for what changes with the load. Each round ends with connections
 that are lost and opened again: what a server keeps of those is told from what it keeps of its work by the
-first round, in which there are none before. The last phases open connections in other ways; what those leave
-behind could spoil what comes after them. They are there too where enough is known before the last round.
+first round, in which there are none before. Then connections are opened in other ways; what those leave
+behind could spoil what shows a cost. That is there too where enough is known before the last round.
 
 At the very end calls, and messages to all, climb until the server does not keep up (``climb``): what a full
 server gathers is worked off at less than its costs, or at more, which no phase that it keeps up with shows.
@@ -130,11 +130,18 @@ def climb(kind: Kind, users: int) -> list[Phase]:
 
 
 def designed(
-    users: int, rounds: int, shuffle: Shuffle, able: Able | None = None, transport: str = "upgrade"
+    users: int,
+    rounds: int,
+    shuffle: Shuffle,
+    able: Able | None = None,
+    transport: str = "upgrade",
+    *,
+    climbing: bool = True,
 ) -> Experiment:
     """A calibration with ``users`` connections in most of its phases; ``shuffle`` orders a list anew.
 
     ``transport`` is that of the run, or a mix; phases after the rounds open connections in all other ways.
+    ``climbing`` is False for one without climbs, which takes a minute less.
     """
     able = able or Able()
     kinds: list[tuple[Kind, int, int, TransportWord]] = [
@@ -185,6 +192,8 @@ def designed(
     begins.append(len(found))
     found.append(idle)
     found += [phase("connect", 0, 0, other, _OTHER_LEVEL) for other in WAYS if other != transport]
+    if not climbing:
+        return Experiment(tuple(found), tuple(begins))
     climbs = len(found)
     found.append(msgspec.structs.replace(idle, duration_s=REST_S, pilot=True))
     found += [*climb("call", users), *(climb("all", users) if able.to_all else [])]

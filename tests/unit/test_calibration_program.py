@@ -379,3 +379,34 @@ def test_a_climb_ends_with_the_most_that_the_generator_can_make() -> None:
         told += [of_a_climb(at + second, *SOON, generator=share, turns=turns) for second in (2.0, 3.0, 4.0)]
     assert stages == [1, 2, len(CLIMB)]
     assert "siotool can load it with no more, so phases 4 to 10 are left out; " in wanted.note
+
+
+@pytest.mark.parametrize(
+    "times", [pytest.param(SOON, id="the generator makes no more"), pytest.param(LATE, id="it is late")]
+)
+@pytest.mark.parametrize(
+    ("after", "stage"),
+    [
+        pytest.param([], None, id="nothing"),
+        pytest.param([Phase("call", 100, 4.0, 1.0, rate=1.0)], 4, id="a phase at a rate"),
+        pytest.param(climb("call", 100)[:2], 4, id="another climb, without a rest"),
+    ],
+)
+def test_what_follows_a_climb_of_a_timetable_of_ones_own_is_not_left_out(
+    times: tuple[float, ...], after: list[Phase], stage: int | None
+) -> None:
+    """A climb that nothing followed ended the run with a bug, and a phase at a rate was left out with it."""
+    program = CalibrationProgram(Timetable([PILOT, *climb("all", 100)[:3], *after]), 1)
+    program.tick(0.0, [])
+    told = [of_a_climb(2.0, turns=100), of_a_climb(3.0, turns=100)]
+    first = program.tick(3.0, told)
+    assert first is not None
+    turns = round(100 * (first.rate or 0.0))
+    told += [of_a_climb(end, *times, generator=0.65, turns=turns) for end in (5.0, 6.0, 7.0)]
+    then = program.tick(7.0, told)
+    assert (then and then.stage) == stage
+
+
+def test_a_phase_without_users_asks_for_no_rate_of_theirs() -> None:
+    program = CalibrationProgram(Timetable([Phase("call", 0, 3.0, level=0.5)]), 1)
+    assert program.tick(0.0, []) is not None
