@@ -92,6 +92,11 @@ class Experiment(msgspec.Struct, frozen=True):
         """How long it takes."""
         return sum(phase.duration_s for phase in self.phases)
 
+    @property
+    def rounds_s(self) -> float:
+        """How long its rounds take, of these seconds."""
+        return sum(phase.duration_s for phase in self.phases[self.rounds[0] : self.closing])
+
 
 class Able(msgspec.Struct, frozen=True):
     """What the server has events for, beside calls."""
