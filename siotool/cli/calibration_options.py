@@ -148,8 +148,9 @@ def _typed(text: str) -> Experiment:
         raise InputError(f"--set phases: {error}", "give a list of phases in JSON") from None
     if not phases:
         raise InputError("--set phases has no phase", "leave it out")
-    climbs = [number for number, phase in enumerate(phases) if phase.growth]
-    return Experiment(phases, (0, climbs[0] if climbs else len(phases)), climbs[0] if climbs else None)
+    steps = [number for number, phase in enumerate(phases) if phase.growth]
+    first = steps[0] if steps else len(phases)
+    return Experiment(phases, (0, first), (first, len(phases)))
 
 
 def _rate(loaded: Any, settings: Mapping[str, Any]) -> float | None:
