@@ -154,13 +154,14 @@ def _typed(text: str) -> Experiment:
         raise InputError(f"--set phases: {error}", "give a list of phases in JSON") from None
     if not phases:
         raise InputError("--set phases has no phase", "leave it out")
-    climbs = [number for number, phase in enumerate(phases) if phase.growth]
-    if climbs and not phases[climbs[0]].level:
+    steps = [number for number, phase in enumerate(phases) if phase.growth]
+    if steps and not phases[steps[0]].level:
         raise InputError(
-            f"--set phases: phase {climbs[0] + 1} grows, and no step of a climb is before it",
+            f"--set phases: phase {steps[0] + 1} grows, and no step of a climb is before it",
             "give the first step of a climb the level that it begins with",
         )
-    return Experiment(phases, (0, climbs[0] if climbs else len(phases)), climbs[0] if climbs else None)
+    first = steps[0] if steps else len(phases)
+    return Experiment(phases, (0, first), (first, len(phases)))
 
 
 def _rate(loaded: Any, settings: Mapping[str, Any]) -> float | None:

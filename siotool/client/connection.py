@@ -57,6 +57,7 @@ class Connection(Generic[Observing]):
         "paused",
         "phase",
         "ping_due",
+        "pinged",
         "recovers",
         "session",
         "transport",
@@ -92,7 +93,7 @@ class Connection(Generic[Observing]):
         #: By ack id, in digits: what is neither answered nor given up.
         self.calls: dict[bytes, Pending] = {}
         #: When something last came from the server.
-        self.heard = 0.0
+        self.heard = self.pinged = 0.0  # pinged: when the server's own heartbeat came last
         #: When the client is to ping, where that is its duty.
         self.ping_due = float("inf")
         self.open = False
@@ -144,9 +145,10 @@ class Connection(Generic[Observing]):
             case session.Acknowledged(header, attachments):
                 self._acknowledged(header, attachments, now)
             case session.Ping(reply):
+                self.pinged = now
                 self.send(reply)
             case session.Opened(replies=replies):
-                self.join_started = now
+                self.join_started = self.pinged = now
                 self.ping_due = now + self.session.ping_every_s
                 self.phase = "namespace"
                 for request in replies:
@@ -230,6 +232,7 @@ class Connection(Generic[Observing]):
         data = self._pool.parser.decode(packet.data)
         if attachments:
             data = insert_attachments(data, attachments)
+            payload = b"\n".join((packet.data, *attachments))  # what came last was one of them
         name, arguments = name_and_arguments(data)
         if self._last_events is not None and packet.ack_id is None:
             self._last_events.heard(packet.namespace, [name, *arguments])

@@ -111,7 +111,9 @@ class Pool:
             if not connection.open:
                 continue
             connection.ping(now)
-            if now - connection.heard > connection.session.patience_s:
+            # as the official clients, of which the older one takes whatever comes for a sign of life
+            lived = connection.heard if self.revision == 3 else connection.pinged
+            if now - lived > connection.session.patience_s:
                 connection.end("ping_timeout")
 
     def read_ahead(self, count: int) -> bool:

@@ -21,7 +21,7 @@ _VERSION = 1
 _TIMES = 1.7
 _LATE = object()
 #: Checks that say why no session opens.
-_WITHOUT_SESSION = frozenset(("reachable", "path", "tls", "auth", "cors"))
+_WITHOUT_SESSION = frozenset(("reachable", "path", "tls", "auth", "cors", "eio4"))
 
 
 async def diagnose(settings: ProbeSettings, only: Collection[str] = ()) -> ProbeResult:

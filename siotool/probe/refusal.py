@@ -50,6 +50,8 @@ _BY_STATUS = MappingProxyType(
 )
 #: Causes that only Engine.IO itself gives.
 OF_ENGINE_IO = frozenset((TRANSPORT, VERSION, SESSION, UPGRADE_LOST))
+#: Causes that say nothing of the path and of what Socket.IO speaks there; checks of their own name them.
+NOT_OF_SOCKET_IO = frozenset((CREDENTIALS, DOWN, FAILING, FORBIDDEN, ORIGIN, REDIRECT, THROTTLED))
 
 
 def cause(reply: Reply) -> str:

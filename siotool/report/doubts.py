@@ -89,7 +89,7 @@ def find_doubts(runs: Sequence[Run], judged: Sequence[Run], table: Seconds) -> l
         classes = sum_up_user_classes([run])
         of_part = classes if part is run else sum_up_user_classes([part])
         parts = [*_ending(run), *find_gaps(run), *_generator(rows), *_own_failures(part)]
-        parts += [*_load(part, of_part), *_proven(classes), *_searched(run), *_unmade(run, early=False)]
+        parts += [*_load(part, of_part), *_proven(run, classes), *_searched(run), *_unmade(run, early=False)]
         found += [prefix + text for text in parts]
         found += [
             f"{prefix}{note.text} (at {note.t_s:.0f} s)" for note in part.notes if note.level == "doubt"
@@ -275,13 +275,18 @@ def _own_failures(run: Run) -> Iterator[str]:
         yield f"{count:,} failures are the generator's own ({kind}): {OWN_FAILURES[kind]}"
 
 
-def _proven(classes: Sequence[UserClassFigures]) -> Iterator[str]:
+def _proven(run: Run, classes: Sequence[UserClassFigures]) -> Iterator[str]:
     """User classes without an operation. One of which no connect succeeded did all it could."""
+    closed = Counter[str]()
+    for interval in run.intervals:
+        closed.update(interval.connections.closed)
+    lost = ", ".join(f"{count:,} {kind}" for kind, count in closed.most_common())
+    reason = f"; connections were lost: {lost}" if lost else ""
     for found in classes:
         if not found.started:
             yield f"no user of class {found.name} was started: it proved nothing"
         elif not found.begun and not (found.attempted and not found.established):
-            yield f"no user of class {found.name} began an operation: it proved nothing"
+            yield f"no user of class {found.name} began an operation: it proved nothing{reason}"
 
 
 def _load(run: Run, classes: Sequence[UserClassFigures]) -> Iterator[str]:

@@ -32,7 +32,7 @@ from siotool.swarm.delivery_tracker import DeliveryTracker
 from siotool.swarm.leaving_users import LeavingUsers
 from siotool.swarm.metrics import Metrics
 from siotool.swarm.nodes import Nodes
-from siotool.swarm.publish_call import PublishCall
+from siotool.swarm.publish_call import PublishCall, stamped
 from siotool.swarm.redaction import Redaction
 from siotool.swarm.run_clock import RunClock
 from siotool.swarm.scenario_code import ENDINGS
@@ -300,6 +300,10 @@ class ClientLoop:
             user.counts.failed += 1
             self.to_hub(raised, error)
             return
+        if not stamped(body, stamp):
+            metrics.remark(
+                "unstamped", f"compose leaves the text out of {event}: it cannot be found in what comes"
+            )
         if ack_timeout_s is None:
             connection.emit(body, namespace)
         else:

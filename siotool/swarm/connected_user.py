@@ -158,7 +158,7 @@ class ConnectedUser(ScheduledUser):
         except Exception as error:
             if error is not self.reported_error:  # raised while it stopped, which Locust does not report
                 self._report_error(error)
-        except ENDINGS:
+        except gevent.GreenletExit:
             raise
         except BaseException as error:  # as gevent.Timeout, of which Locust lets its user die
             self._report_error(error)
@@ -195,6 +195,8 @@ class ConnectedUser(ScheduledUser):
         if self._schedule is not None:
             now = monotonic()
             waiting = now - self._kept_since if self._calls else 0.0
+            if self._lasting.current is None:  # it was to come back, and waits for the target since
+                waiting = max(waiting, now - self._lost_at)
             self._generator.retire_schedule(self._number, now, self._kept_s + waiting)
         self._let_go()
 

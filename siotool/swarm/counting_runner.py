@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 import locust.runners
 from gevent.pool import Group
 from locust import User
@@ -49,6 +50,24 @@ class WorkerRunner(locust.runners.WorkerRunner):
         self._raised = raised
         super().__init__(*arguments, **settings)
         self.user_greenlets: Any = _Users()
+
+    def stop(self) -> None:
+        """Stop all users, when the parent asks for it."""
+        self._refuse_users("stop")
+        super().stop()
+
+    def quit(self) -> None:
+        """End, when the parent asks for it."""
+        self._refuse_users("quit")
+        super().quit()
+
+    def _refuse_users(self, verb: str) -> None:
+        """A user that ends this worker's users takes the load away, and the report would not say why."""
+        if gevent.getcurrent() in self.user_greenlets:
+            raise ScenarioError(
+                f"a user calls environment.runner.{verb}(), which would end only this worker's users",
+                "raise StopUser to end the user; --stop-if or --run-time ends a run",
+            )
 
     @property
     def user_classes_count(self) -> dict[str, int]:

@@ -91,8 +91,8 @@ class Engine:
         self._bridge.to_loop(self.loop.reply, reply, self._encode(arguments))
 
     def _body(self, event: str, arguments: tuple[Any, ...]) -> Body:
-        if event in RESERVED:
-            raise ScenarioError(f"{event!r} is a reserved event name", "Socket.IO clients refuse to send it")
+        if type(event) is not str or event in RESERVED:
+            _refuse_event(event)
         return self._encode((event, *arguments))
 
     def call(
@@ -132,6 +132,8 @@ class Engine:
         """
         body = self._body(event, arguments)
         limit_s = self._ack_timeout_s if timeout is None else timeout
+        if not limit_s > 0:
+            raise ScenarioError(f"a call with a timeout of {limit_s:g} s", "give one above 0, or none")
         request = (connection, event, body, namespace or connection.namespace, intended, limit_s, answer)
         self._bridge.to_loop_at(intended, self.loop.call, *request)
 
@@ -155,8 +157,8 @@ class Engine:
         ``audience`` is the number of its audience; 0: all. ``acknowledged``: its ack, or the lack of one, is
         counted.
         """
-        if event in RESERVED:
-            raise ScenarioError(f"{event!r} is a reserved event name", "Socket.IO clients refuse to send it")
+        if type(event) is not str or event in RESERVED:
+            _refuse_event(event)
         limit_s = self._ack_timeout_s if acknowledged else None
         to = namespace or connection.namespace, audience, limit_s
         message = (connection, publisher, event, compose, to, intended, includes_sender, raised)
@@ -258,3 +260,10 @@ class Engine:
         if isinstance(answer, ClientFailure):
             raise answer
         return answer
+
+
+def _refuse_event(event: object) -> None:
+    if not isinstance(event, str):
+        raise ScenarioError(f"an event's name is a text, not {event!r}", "Socket.IO events are named")
+    if event in RESERVED:
+        raise ScenarioError(f"{event!r} is a reserved event name", "Socket.IO clients refuse to send it")

@@ -18,6 +18,7 @@ from siotool.swarm.connected_user import follows_schedule
 from siotool.swarm.knobs import Knob, knobs_of
 from siotool.swarm.reconnection_rules import rule_of
 from siotool.swarm.scenario_code import ENDINGS
+from siotool.swarm.unrun_code import refuse_unrun_tasks
 from siotool.swarm.user import SocketIOUser
 
 
@@ -69,6 +70,9 @@ def load(path: Path) -> Scenario:
     for found in user_classes:
         if not found.tasks:
             raise ScenarioError(f"{path}: {found.__name__} has no task", "give it a method marked @task")
+        refuse_unrun_tasks(found)
+    if not any(found.weight > 0 or found.fixed_count > 0 for found in user_classes):
+        raise ScenarioError(f"{path}: every user class has the weight 0", "give one a weight above 0")
     return Scenario(path, inspect.getdoc(module) or "", user_classes, _shape(path, module))
 
 
@@ -116,9 +120,10 @@ def check_schedules(scenario: Scenario) -> None:
     """
     ours = [found for found in scenario.user_classes if issubclass(found, SocketIOUser)]
     for user_class in ours:
-        if not 0 < user_class.rate < float("inf"):
+        rate: object = user_class.rate
+        if not isinstance(rate, int | float) or not 0 < rate < float("inf"):
             raise ScenarioError(
-                f"{user_class.__name__} has the rate {user_class.rate:g}", "it must be more than 0 per second"
+                f"{user_class.__name__} has the rate {rate!r}", "it must be a number above 0, per second"
             )
         rule_of(user_class, Reconnection())
     if any(found.arrival == "poisson" for found in ours) and not any(map(follows_schedule, ours)):

@@ -149,6 +149,15 @@ def line_of_traceback(traceback: TracebackType | None) -> str:
     return found
 
 
+def is_of_scenario(traceback: TracebackType | None) -> bool:
+    """Whether any line of a traceback is the scenario's own code."""
+    while traceback is not None:
+        if _is_scenarios(traceback.tb_frame.f_code):
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
 def line_of_caller(frame: FrameType | None) -> str:
     """The innermost line of the scenario's own code that led to a frame, the frame included."""
     while frame is not None and not _is_scenarios(frame.f_code):

@@ -15,7 +15,6 @@ A file with such classes runs under ``siotool loadtest --scenario FILE.py`` and 
 
 import sys
 from collections.abc import Callable
-from inspect import isasyncgenfunction, iscoroutinefunction, isroutine
 from time import monotonic
 from typing import Any
 
@@ -31,6 +30,7 @@ from siotool.swarm.connected_user import ConnectedUser
 from siotool.swarm.knobs import knob
 from siotool.swarm.scenario_code import ENDINGS
 from siotool.swarm.scenario_results import line_of_caller
+from siotool.swarm.unrun_code import refuse_unrun
 
 __all__ = ["SocketIOUser", "knob", "task"]
 
@@ -115,7 +115,7 @@ class SocketIOUser(ConnectedUser):
         self,
         event: str,
         size: int = 64,
-        compose: Callable[[str], tuple[Any, ...]] | None = None,
+        compose: Callable[[str], Any] | None = None,
         audience: str | None = None,
         *,
         namespace: str | None = None,
@@ -126,7 +126,8 @@ class SocketIOUser(ConnectedUser):
         It is expected by all users that are connected when it is sent, or by the members of an
         ``audience`` (``join_audience``): over all workers, this user included unless
         ``includes_sender`` is false. The text is padded to ``size`` bytes (never less than its stamp).
-        ``compose`` makes the event's arguments from the text; without it the text is the only one.
+        ``compose`` makes the event's arguments from the text: a tuple, or one that is none; without it the
+        text is the only one.
         ``acknowledged``: the server answers it, as once it has kept it; the answer is timed and counted as
         that of a ``call`` with ``wait=False``.
         """
@@ -135,7 +136,9 @@ class SocketIOUser(ConnectedUser):
             connection,
             self._number,
             event,
-            lambda stamp: compose(stamp.ljust(size, ".")) if compose else (stamp.ljust(size, "."),),
+            lambda stamp: _as_arguments(
+                compose(stamp.ljust(size, ".")) if compose else stamp.ljust(size, ".")
+            ),
             self._due(),
             self.includes_sender,
             self._report_error,
@@ -212,9 +215,9 @@ class SocketIOUser(ConnectedUser):
 
         From now on, also while not connected. What it raises is counted. What it returns answers a
         server that asked for it: a tuple holds several arguments, None is an empty answer. Raises
-        ScenarioError for an ``async def``.
+        ScenarioError for an ``async def`` or a generator.
         """
-        _refuse_async(handler)
+        refuse_unrun("the handler", handler)
 
         def run(arguments: list[Any], reply: Reply | None) -> None:
             try:
@@ -239,9 +242,9 @@ class SocketIOUser(ConnectedUser):
 
         For what is to be known of each of many events, such as an offset; ``on`` costs a greenlet for each.
         From now on, also while not connected. What it raises is counted. An event that waits for an
-        acknowledgement gets an empty one. Raises ScenarioError for an ``async def``.
+        acknowledgement gets an empty one. Raises ScenarioError for an ``async def`` or a generator.
         """
-        _refuse_async(function)
+        refuse_unrun("the handler", function)
 
         def heard(arguments: list[Any], reply: Reply | None) -> None:
             try:
@@ -274,6 +277,7 @@ class SocketIOUser(ConnectedUser):
         """
         self._generator.results.fail(why, line_of_caller(sys._getframe(1)))
         if not self._failed:
+            self._class_counts.turns += self._failed is False  # one that is over has been counted
             self._failed = True
             self._class_counts.turns_failed += 1
             self._class_counts.judged += 1
@@ -316,16 +320,6 @@ class SocketIOUser(ConnectedUser):
         self._connected()
         self._lasting.wait_lost()
         self._connected()
-
-
-def _refuse_async(handler: Callable[..., object]) -> None:
-    """What an ``async def`` returns is never awaited here: nothing of it would run."""
-    called = handler if isroutine(handler) or isinstance(handler, type) else type(handler).__call__
-    if any(
-        is_async(one) for one in (handler, called) for is_async in (iscoroutinefunction, isasyncgenfunction)
-    ):
-        name = getattr(handler, "__qualname__", repr(handler))
-        raise ScenarioError(f"the handler {name} is an async def", "write it with def: users run in gevent")
 
 
 def _as_arguments(answer: Any) -> tuple[Any, ...]:

@@ -25,6 +25,7 @@ from siotool.swarm.arriving_users import ArrivingUsers
 from siotool.swarm.config import WorkerConfig
 from siotool.swarm.counting_runner import counting_runner
 from siotool.swarm.generator import Generator
+from siotool.swarm.greenlet_errors import take_over_errors
 from siotool.swarm.health import raise_files_limit
 from siotool.swarm.parent_pipe import ParentPipe
 from siotool.swarm.redaction import RedactedStream, Redaction
@@ -109,6 +110,7 @@ def main() -> None:
     )
     generator.attach(environment)
     locust_log.take_over_log(generator.results.exception)
+    take_over_errors(gevent.get_hub(), generator.results.exception)
     # users are made in the thousands and live long: collecting them over and over is waste
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)

@@ -258,9 +258,9 @@ def _slower(profile: CalibratedProfile, pace: float) -> CalibratedProfile:
 
 def _calibrated_alike(name: str, runs: Path) -> Path:
     """The calibration of a server with as much of a core as the one that is searched."""
-    if name not in QUOTAS:
-        return runs / f"{name}-calibrated"
-    load(name, folder := runs / f"{name}-calibrated-limited", None, limited=True)
+    limited = name in QUOTAS
+    folder = runs / f"{name}-calibrated{'-limited' if limited else ''}"
+    load(name, folder, None, limited=limited)
     return folder
 
 
@@ -422,9 +422,10 @@ def main() -> None:
         runs = asked.runs or Path(scratch)
         rows, filled = [], []
         for name in asked.servers:
-            load(name, runs / f"{name}-calibrated", None)
             if asked.no_held_out:
+                _calibrated_alike(name, runs)
                 continue
+            load(name, runs / f"{name}-calibrated", None)
             for number, phases in enumerate(held_out(SPEED[name])):
                 for start in range(STARTS):
                     load(name, runs / f"{name}-held-out-{number}-{start}", phases)

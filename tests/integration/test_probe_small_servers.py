@@ -10,7 +10,7 @@ import pytest
 import socketio
 from aiohttp import WSMsgType, web
 
-from tests.integration.probing import found, named, probe, serving
+from tests.integration.probing import connects, found, named, probe, serving
 
 pytestmark = pytest.mark.slow
 
@@ -287,3 +287,44 @@ def test_a_silent_session_of_engine_io_3_keeps_its_poll_waiting() -> None:
         given_up = server.given_up
     assert found(result, "idle-timeout").level == "ok", result.checks
     assert given_up == 0
+
+
+# ── no session ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(5, "Unsupported protocol version"), (0, "Transport unknown"), (2, "Bad handshake method")],
+)
+def test_an_engine_io_that_opens_no_session_for_anybody_is_an_error_in_its_own_words(
+    code: int, words: str
+) -> None:
+    """No client could connect, and there were "no errors, no warnings"."""
+    refusal = web.json_response({"code": code, "message": words}, status=400).text
+    assert refusal is not None
+
+    async def refuse(_: web.Request) -> web.Response:
+        return web.Response(status=400, text=refusal, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", refuse)
+    with serving(app) as url:
+        result = probe(url, timeout_s=1.0)
+        alone = probe(url, timeout_s=1.0, only=("ping",))
+    assert named(result) == named(alone) == {"eio4": "error"}
+    assert words in found(result, "eio4").seen
+    assert not any(connects(result).values())
+
+
+def test_an_open_packet_that_nobody_can_read_is_named_and_not_the_other_revision() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if request.query.get("EIO") == "4":
+            return web.Response(text='0{"sid":"a","upgrades":[],"pingInterval":-5,"pingTimeout":1}')
+        return web.json_response({"code": 5, "message": "Unsupported protocol version"}, status=400)
+
+    app = web.Application()
+    app.router.add_get("/socket.io/", answer)
+    with serving(app) as url:
+        seen = found(probe(url, timeout_s=1.0), "eio4").seen
+    assert "$.pingInterval" in seen
+    assert "Unsupported" not in seen

@@ -87,23 +87,27 @@ class Hashable(SimpleNamespace):
     __hash__ = object.__hash__
 
 
-def test_only_an_open_connection_that_has_missed_its_heartbeat_is_closed(pool):
+@pytest.mark.parametrize("revision", [3, 4])
+def test_only_an_open_connection_that_has_missed_its_heartbeat_is_closed(pool, revision):
+    """Of the older revision whatever comes is a sign of life, of the present one only the server's pings."""
     told = []
+    counts, other = ("heard", "pinged") if revision == 3 else ("pinged", "heard")
 
-    def connection(name, *, is_open, heard):
+    def connection(name, *, is_open, lived):
         session = SimpleNamespace(patience_s=45.0)
         return Hashable(
             open=is_open,
-            heard=heard,
             session=session,
             ping=lambda now: None,
             end=lambda reason: told.append((name, reason)),
+            **{counts: lived, other: 55.0 if name == "silent" else 0.0},
         )
 
+    pool.revision = revision
     pool.connections |= {
-        connection("silent", is_open=True, heard=10.0),
-        connection("in time", is_open=True, heard=11.0),
-        connection("still opening", is_open=False, heard=0.0),
+        connection("silent", is_open=True, lived=10.0),
+        connection("in time", is_open=True, lived=11.0),
+        connection("still opening", is_open=False, lived=0.0),
     }
     pool.beat(55.5)
     assert told == [("silent", "ping_timeout")]
@@ -115,7 +119,7 @@ def test_connections_are_looked_at_in_turn_some_at_a_time(pool):
     def connection(number):
         return Hashable(
             open=True,
-            heard=55.0,
+            pinged=55.0,
             session=SimpleNamespace(patience_s=45.0),
             ping=lambda now: looked.append(number),
         )

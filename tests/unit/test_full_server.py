@@ -143,8 +143,7 @@ def test_what_is_late(
 def calibration(times: float | None) -> tuple[list[Phase], list[Interval]]:
     """A calibration of a server that does ``times`` what its costs say once it is full; None: no climb."""
     found = designed(100, 3, Random(1).shuffle)
-    assert found.climbs is not None
-    phases = list(found.phases[: found.climbs])
+    phases = list(found.phases[: found.climbs[0]])
     # of the made server a message to all of 100 takes 1.1 ms, beside 0.4 of a core for its turns
     for share in (0.9, 1.02) if times else ():
         phases.append(Phase("all", 100, 4.0, 1.0, rate=share * times * 9.2, growth=1.2))

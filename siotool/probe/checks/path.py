@@ -4,21 +4,8 @@ from typing import Any
 
 from siotool.probe.finding import Check, Finding
 from siotool.probe.known import Known
-from siotool.probe.refusal import (
-    CREDENTIALS,
-    DOWN,
-    FAILING,
-    FORBIDDEN,
-    ORIGIN,
-    REDIRECT,
-    THROTTLED,
-    cause,
-    of_engine_io,
-)
+from siotool.probe.refusal import NOT_OF_SOCKET_IO, cause, of_engine_io
 from siotool.probe.reply import Reply
-
-#: These say nothing of the path.
-_OTHER_CAUSES = frozenset((CREDENTIALS, DOWN, FAILING, FORBIDDEN, ORIGIN, REDIRECT, THROTTLED))
 
 
 def _judge(known: Known, _: Any) -> Finding | None:
@@ -30,7 +17,7 @@ def _judge(known: Known, _: Any) -> Finding | None:
     if any(of_engine_io(reply) for reply in known.refusals):
         return Finding("path", "ok", f"Engine.IO answers on {path}, and refuses")
     polled = known.refusals[0]
-    return None if cause(polled) in _OTHER_CAUSES else _wrong(known, path, polled)
+    return None if cause(polled) in NOT_OF_SOCKET_IO else _wrong(known, path, polled)
 
 
 def _wrong(known: Known, path: str, polled: Reply) -> Finding:

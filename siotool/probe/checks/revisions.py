@@ -5,8 +5,10 @@ from typing import Any
 
 from siotool.probe.finding import Check, Finding, Severity
 from siotool.probe.known import Known
+from siotool.probe.refusal import NOT_OF_SOCKET_IO, cause, of_engine_io
 from siotool.probe.reply import Reply
-from siotool.protocol.engine_io import Revision
+from siotool.protocol.engine_io import Revision, parse_handshake
+from siotool.protocol.faults import RemoteProtocolError
 
 _SOCKET_IO = MappingProxyType({3: "Socket.IO 1 and 2", 4: "Socket.IO 3 and 4"})
 
@@ -37,7 +39,37 @@ def _judge(revision: Revision, level: Severity, remedy: str, known: Known) -> Fi
     return Finding(name, level, seen, f"{clients} cannot connect", remedy)
 
 
+def _refused(known: Known) -> Finding | None:
+    """Engine.IO answers, and opens no session for a reason that no other check names."""
+    replies = known.refusals
+    if known.reached.failure or known.elsewhere or known.wants_tls or not any(map(of_engine_io, replies)):
+        return None
+    if any(cause(reply) in NOT_OF_SOCKET_IO for reply in replies):
+        return None
+    unread = dict.fromkeys(filter(None, map(_unreadable, replies)))
+    said = ", ".join(unread or dict.fromkeys(reply.said for reply in replies if of_engine_io(reply)))
+    return Finding(
+        "eio4",
+        "error",
+        f"Engine.IO answers, and opens no session by any transport: {said}",
+        "no client of Socket.IO 1 to 4 can connect",
+        "look at the server's transports and allowEIO3, and at what a proxy leaves of the query",
+    )
+
+
+def _unreadable(reply: Reply) -> str:
+    """What is wrong with an open packet that came; empty without one, and where nothing is."""
+    if reply.status == 200 and reply.body.startswith(b"0"):
+        try:
+            parse_handshake(reply.body[1:])
+        except RemoteProtocolError as error:
+            return str(error)
+    return ""
+
+
 def _judge_4(known: Known, _: Any) -> Finding | None:
+    if known.opening is None:
+        return _refused(known)
     return _judge(4, "warning", "use clients of Socket.IO 2 (siotool: --eio 3), or update the server", known)
 
 
