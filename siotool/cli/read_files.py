@@ -17,7 +17,10 @@ _NAMES_A_FILE = re.compile(r"FILE|RUN|\.toml|JSON|URL")
 _WRITTEN = {"output": "-o", "comment": "--comment", "summary": "--summary"}
 _ADDED_TO = {"loadtest": {"history": "--history"}, "add": {"file": "--file"}}
 #: Folders, and the names of what is written into them.
-_FOLDERS = {"charts": ("*.svg", "*.png"), "out": ("report.*", "adapter.*", "profile.json")}
+_FOLDERS = {
+    "charts": ("*.svg", "*.png"),
+    "out": ("report.html", "report.md", "report.json", "adapter.html", "adapter.md", "profile.json"),
+}
 
 
 def check_read_files(name: str, parameters: Iterable[Any], given: Mapping[str, Any], config: str) -> None:

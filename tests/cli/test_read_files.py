@@ -73,3 +73,13 @@ def test_what_is_not_read_may_be_written_over(siotool, tmp_path, monkeypatch, co
     (tmp_path / "chat").write_text("")
     done = siotool(*command.split())
     assert "is read" not in done.stderr
+
+
+def test_a_folder_may_hold_what_is_read_under_a_name_that_nothing_there_gets(siotool, tmp_path, monkeypatch):
+    """Trap: report.toml and adapter.toml were taken for a report that would be written over."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/report.toml").write_text("no plan")
+    done = siotool("loadtest", "demo", "--plan", "d/report.toml", "--out", "d")
+    assert done.returncode == 2
+    assert "is read" not in done.stderr
