@@ -7,11 +7,14 @@ that it is to take, and warm the server up for that kind of work. Then come roun
 of work once, in an order of its own, at another level than the round before; every round has all levels,
 so that what changes with time is not taken for what changes with the load. Each round ends with connections
 that are lost and opened again: what a server keeps of those is told from what it keeps of its work by the
-first round, in which there are none before. The last phases open connections in other ways; what those leave
-behind could spoil what comes after them. They are there too where enough is known before the last round.
+first round, in which there are none before.
 
-At the very end calls, and messages to all, climb until the server does not keep up (``climb``): what a full
-server gathers is worked off at less than its costs, or at more, which no phase that it keeps up with shows.
+Then calls, and messages to all, climb until the server does not keep up (``climb``): what a full server
+gathers is worked off at less than its costs, or at more, which no phase that it keeps up with shows.
+
+The last phases open connections in other ways; what those leave behind could spoil what comes after them: a
+server sends its messages also to clients on long polling that are gone, until it misses their pings. These
+phases and the climbs are there too where enough is known before the last round.
 """
 
 from collections.abc import Callable, Collection
@@ -55,12 +58,12 @@ Shuffle = Callable[[list[Phase]], None]
 class Experiment(msgspec.Struct, frozen=True):
     """Phases in their order; ``rounds`` are the numbers of those that begin one, and of the one after all.
 
-    ``climbs`` is the number of the phase with which the climbs begin, None without.
+    ``climbs`` are the number of the phase with which the climbs begin, and of the one after them.
     """
 
     phases: tuple[Phase, ...]
     rounds: tuple[int, ...]
-    climbs: int | None = None
+    climbs: tuple[int, int]
 
     @property
     def ends(self) -> tuple[int, ...]:
@@ -78,19 +81,25 @@ class Experiment(msgspec.Struct, frozen=True):
         That are rounds, and phases of climbs. Another phase alone may be missing where nothing could be
         measured, as on a machine that was suspended.
         """
-        first = len(self.phases) if self.climbs is None else self.climbs
-        climbed = tuple(self.phases[number] for number in range(first, len(self.phases)) if number in numbers)
+        first, after = self.climbs
+        climbed = [self.phases[number] for number in range(first, after) if number in numbers]
         begun = [number for number in numbers if number < self.closing]
         left_out = [begin for begin in self.ends if begin > max(begun, default=self.closing)]
         begin = left_out[0] if left_out else self.closing
         before = (*self.phases[:begin], *self.phases[self.closing : first])
         rounds = tuple(one for one in self.rounds if one <= begin)
-        return Experiment((*before, *climbed), rounds, None if self.climbs is None else len(before))
+        climbs = len(before), len(before) + len(climbed)
+        return Experiment((*before, *climbed, *self.phases[after:]), rounds, climbs)
 
     @property
     def seconds(self) -> float:
         """How long it takes."""
         return sum(phase.duration_s for phase in self.phases)
+
+    @property
+    def rounds_s(self) -> float:
+        """How long its rounds take, of these seconds."""
+        return sum(phase.duration_s for phase in self.phases[self.rounds[0] : self.closing])
 
 
 class Able(msgspec.Struct, frozen=True):
@@ -130,11 +139,18 @@ def climb(kind: Kind, users: int) -> list[Phase]:
 
 
 def designed(
-    users: int, rounds: int, shuffle: Shuffle, able: Able | None = None, transport: str = "upgrade"
+    users: int,
+    rounds: int,
+    shuffle: Shuffle,
+    able: Able | None = None,
+    transport: str = "upgrade",
+    *,
+    climbing: bool = True,
 ) -> Experiment:
     """A calibration with ``users`` connections in most of its phases; ``shuffle`` orders a list anew.
 
-    ``transport`` is that of the run, or a mix; phases after the rounds open connections in all other ways.
+    ``transport`` is that of the run, or a mix; the last phases open connections in all other ways.
+    ``climbing`` is False for one without climbs, which takes a minute less.
     """
     able = able or Able()
     kinds: list[tuple[Kind, int, int, TransportWord]] = [
@@ -184,10 +200,11 @@ def designed(
         found += [*these, *([] if number else [pilot("connect", 0, 0)]), phase("connect", 0, 0, "", level)]
     begins.append(len(found))
     found.append(idle)
+    first = len(found)
+    if climbing:
+        found += [*climb("call", users), *(climb("all", users) if able.to_all else [])]
+    climbs = first, len(found)
     found += [phase("connect", 0, 0, other, _OTHER_LEVEL) for other in WAYS if other != transport]
-    climbs = len(found)
-    found.append(msgspec.structs.replace(idle, duration_s=REST_S, pilot=True))
-    found += [*climb("call", users), *(climb("all", users) if able.to_all else [])]
     return Experiment(tuple(found), tuple(begins), climbs)
 
 
@@ -209,7 +226,7 @@ def own(users: int, rate: float | None, rounds: int, shuffle: Shuffle) -> Experi
         shuffle(these)
         found += these
     begins.append(len(found))
-    return Experiment(tuple(found), tuple(begins))
+    return Experiment(tuple(found), tuple(begins), (len(found), len(found)))
 
 
 def rounds_within(seconds: float, make: Callable[[int], Experiment]) -> int:

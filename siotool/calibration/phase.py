@@ -7,7 +7,7 @@ worker knows from the run's clock which phase it is, and the run file says which
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -29,8 +29,8 @@ class Phase(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     kind: Kind
-    users: int
-    duration_s: float
+    users: Annotated[int, msgspec.Meta(ge=0)]
+    duration_s: Annotated[float, msgspec.Meta(gt=0)]
     settle_s: float = 2.0
     level: float = 0.0
     rate: float = 0.0
@@ -38,7 +38,7 @@ class Phase(msgspec.Struct, frozen=True, omit_defaults=True):
     room_size: int = 0
     transport: TransportWord = ""
     pilot: bool = False
-    growth: float = 0.0
+    growth: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
     @property
     def work(self) -> tuple[str, int, int, str]:

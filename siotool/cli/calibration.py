@@ -113,7 +113,8 @@ class Calibrating(NamedTuple):
 
         had = self.experiment.as_run({interval.stage for interval in run.intervals})
         profile = calibrate(run, had.phases, self.seed)
-        return with_wishes(profile, self.wishes, len(had.rounds) - 1, had.seconds)
+        beside_s = self.experiment.seconds - self.experiment.rounds_s
+        return with_wishes(profile, self.wishes, len(had.rounds) - 1, had.rounds_s, beside_s=beside_s)
 
 
 def _early(reason: str) -> ExitCode:

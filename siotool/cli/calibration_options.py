@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -17,6 +18,8 @@ from siotool.errors import InputError
 #: The scenario that comes with siotool for it; it is not listed.
 BUILT_IN = "_calibration"
 _USERS, _SECONDS, _SECONDS_AT_MOST = 100, 430.0, 600.0
+#: Climbs are left out where fewer rounds than this have time beside them: costs are known before.
+_BESIDE_CLIMBS = 2
 #: Options that decide what a calibration decides itself, and those that judge a load that it does not have.
 _DECIDED = ("--find-capacity", "--stage", "--spawn-rate", "--arrival-rate")
 _JUDGING = ("--fail-if", "--plan", "--baseline", "--history")
@@ -104,19 +107,22 @@ def calibrating(
     able = Able(emits=has["emit"], to_all=has["all"], rooms=has["join"] and has["room"])
     rate = None if built_in else _rate(loaded, settings)
 
-    def make(rounds: int) -> Experiment:
+    def make(rounds: int, *, climbing: bool = True) -> Experiment:
         shuffle = Random(f"{seed}/calibration").shuffle
         if not built_in:
             return own(count, rate, rounds, shuffle)
-        return designed(count, rounds, shuffle, able, transport)
+        return designed(count, rounds, shuffle, able, transport, climbing=climbing)
 
-    rounds = rounds_within(seconds, make)
+    made: Callable[[int], Experiment] = make
+    if rounds_within(seconds, make) < _BESIDE_CLIMBS:
+        made = partial(make, climbing=False)
+    rounds = rounds_within(seconds, made)
     if not rounds:
         raise InputError(
-            f"--run-time {run_time}: a calibration takes {make(1).seconds:g} s at least",
+            f"--run-time {run_time}: a calibration takes {made(1).seconds:g} s at least",
             "leave --run-time out, or give it more",
         )
-    experiment = make(rounds)
+    experiment = made(rounds)
     if built_in:
         settings["phases"] = encode(experiment.phases)
     return Calibrating(experiment, wishes, seed, processes)
@@ -148,8 +154,14 @@ def _typed(text: str) -> Experiment:
         raise InputError(f"--set phases: {error}", "give a list of phases in JSON") from None
     if not phases:
         raise InputError("--set phases has no phase", "leave it out")
-    climbs = [number for number, phase in enumerate(phases) if phase.growth]
-    return Experiment(phases, (0, climbs[0] if climbs else len(phases)), climbs[0] if climbs else None)
+    steps = [number for number, phase in enumerate(phases) if phase.growth]
+    if steps and not phases[steps[0]].level:
+        raise InputError(
+            f"--set phases: phase {steps[0] + 1} grows, and no step of a climb is before it",
+            "give the first step of a climb the level that it begins with",
+        )
+    first = steps[0] if steps else len(phases)
+    return Experiment(phases, (0, first), (first, len(phases)))
 
 
 def _rate(loaded: Any, settings: Mapping[str, Any]) -> float | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console, RenderableType
 
+from siotool.cli.places import is_stdout
 from siotool.document import markdown, text
 from siotool.document.contract import to_json
 from siotool.document.document import Document
@@ -55,7 +56,7 @@ def write(written: str | bytes, where: str) -> None:
 
     Text is UTF-8 in a file. Raises OutputError saying why it cannot be written.
     """
-    if where == "-" or _is_stdout(where):
+    if where == "-" or is_stdout(where):
         if isinstance(written, str):
             sys.stdout.write(written)
         else:
@@ -72,16 +73,6 @@ def write(written: str | bytes, where: str) -> None:
         raise OutputError(
             f"cannot write {where}: {error.strerror}", "choose another place with -o, or - for stdout"
         ) from error
-
-
-def _is_stdout(where: str) -> bool:
-    """Whether a place is stdout by another name: what it was redirected to is not to be replaced."""
-    if not Path(where).is_relative_to("/dev") and not Path(where).is_relative_to("/proc"):
-        return False
-    try:
-        return os.path.samestat(os.stat(where), os.fstat(sys.stdout.fileno()))
-    except (OSError, ValueError):
-        return False
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """Where a load test's run and reports go: looked at before the load, so that none is lost."""
 
 import os
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,8 +38,18 @@ def check_places(places: Mapping[str, str | Path | None], made: Path | None, out
     device or a pipe; any other file is replaced.
     """
     for option, place in places.items():
-        if place is not None and str(place) != "-":
+        if place is not None and str(place) != "-" and not is_stdout(str(place)):
             _check(option, Path(place), made, out)
+
+
+def is_stdout(where: str) -> bool:
+    """Whether a place is stdout by another name: what it was redirected to is not to be replaced."""
+    if not Path(where).is_relative_to("/dev") and not Path(where).is_relative_to("/proc"):
+        return False
+    try:
+        return os.path.samestat(os.stat(where), os.fstat(sys.stdout.fileno()))
+    except (OSError, ValueError):
+        return False
 
 
 def check_not_read(read: Iterable[str | Path | None], places: Mapping[str, str | Path | None]) -> None:

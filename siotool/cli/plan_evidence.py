@@ -55,15 +55,16 @@ def learn(
         own = inputs_of_adapter(
             adapter, planned, sizes.published, seed, alone=not names, delivered=sizes.delivered
         )
+        given = compose.with_measured(planned, own)
         if not names:
-            return Measured(own, None, describe_adapter(adapter, own))
+            return Measured(own, None, describe_adapter(adapter, given))
         others = learn(
             names, planned=planned, accept_suspect=accept_suspect, seed=seed, same_target=same_target
         )
         return msgspec.structs.replace(
             others,
             inputs=compose.over(own, others.inputs),
-            describe=with_adapter(others.describe, adapter, own),
+            describe=with_adapter(others.describe, adapter, given),
         )
     if (path := profile_among(names)) is not None:
         calibrated = read_profile(path)

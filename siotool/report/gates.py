@@ -120,7 +120,7 @@ def parse(text: str) -> Gate:
     scope = _scope(text, scoped, metric, op) if scoped else None
     limit, unit = _limit(text, sign.end(), metric)
     if sign.group() == "<" and limit == 0 and metric not in OF_COMPARISONS:
-        raise _error(text, sign.start(), f"never true: no {metric} is less than 0", EXAMPLES[metric])
+        raise _error(text, sign.start(), f"it is never true: {metric} is 0 at least", EXAMPLES[metric])
     return Gate(
         text=" ".join(text.split()),
         metric=metric,

@@ -11,7 +11,10 @@ LATE_S, MOST_LATE = 0.3, 0.01
 
 
 def late_share(intervals: Iterable[Interval]) -> float:
-    """The share of answers and deliveries that came late or never; 1 where none came of what was sent."""
+    """The share of answers and deliveries that came late or failed; 1 where none ended of what was sent.
+
+    Deliveries that are lost never end.
+    """
     late = ended = 0
     sent = False
     for interval in intervals:

@@ -133,15 +133,17 @@ class CalibrationProgram:
     def _end_of_climb(self, number: int, seen: Sequence[Seen]) -> str:
         """Leave the steps of a climb out that show nothing; returns what a note says of it."""
         phases = self._timetable.phases
-        climbs = number and number < len(phases) and phases[number].growth > 1 and phases[number - 1].growth
-        if not climbs:
+        if not (
+            number and number < len(phases) and phases[number - 1].growth and _is_next_step(phases[number])
+        ):
             return ""
-        steps_end = next(at for at in range(number, len(phases)) if phases[at].growth <= 1)
+        later = range(number, len(phases))
         if not keeps_up(late_share(one.interval for one in self._settled(number - 1, seen))):
+            steps_end = next((at for at in later if not _is_next_step(phases[at])), len(phases))
             return self._leave_out(number, steps_end, "the server does not keep up")
         if (self._rate(number) or 0.0) < _LEAST_GROWTH * (self._rates[number - 1] or 0.0):
             # neither the step between two others nor a rest is needed
-            climb_end = next((at for at in range(steps_end, len(phases)) if phases[at].level), len(phases))
+            climb_end = next((at for at in later if not _is_in_climb(phases[at])), len(phases))
             return self._leave_out(number, climb_end, "siotool can load it with no more")
         return ""
 
@@ -188,9 +190,19 @@ class CalibrationProgram:
             _MOST_DELIVERIES * self._processes / receivers,
             _MOST_BYTES * self._processes / receivers / max(1, phase.size),
         )
-        return max(_SLOWEST, turns / phase.users)
+        return max(_SLOWEST, turns / max(1, phase.users))
 
     def _climbed(self, number: int) -> float:
         """The rate of a step of a climb: so many times that of the step before."""
         before = next(at for at in range(number - 1, -1, -1) if self._timetable.phases[at].growth)
         return self._timetable.phases[number].growth * (self._rates[before] or 0.0)
+
+
+def _is_next_step(phase: Phase) -> bool:
+    """Whether it is a higher step of a climb that has begun."""
+    return phase.growth > 1 and not phase.level
+
+
+def _is_in_climb(phase: Phase) -> bool:
+    """Whether it is a step of a climb that has begun, or a rest between two."""
+    return bool(phase.growth and not phase.level) or (phase.kind == "idle" and phase.pilot)

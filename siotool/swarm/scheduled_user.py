@@ -5,7 +5,7 @@ from typing import Any
 
 import gevent
 from locust import User
-from locust.user.task import LOCUST_STATE_RUNNING
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_WAITING
 
 from siotool.swarm.knobs import knob
 from siotool.swarm.lasting_connection import LastingConnection
@@ -63,7 +63,8 @@ class ScheduledUser(User):
         self._moment = 0.0
         #: Iteration of the hub's loop in which this turn began: in another one, it has waited.
         self._turn = -1
-        self._failed = False
+        #: Whether this turn has called ``fail``; None while none is under way.
+        self._failed: bool | None = None
         #: Calls of this user that wait for their answers; since when there have been some.
         self._calls = 0
         self._kept_since = 0.0
@@ -76,16 +77,17 @@ class ScheduledUser(User):
 
     @_state.setter
     def _state(self, state: Any) -> None:
-        """Locust sets it before each task: a turn begins.
+        """Locust sets it before each task, as a turn begins, and after it.
 
         Every kind of task set does, also the nested ones, whose loops are Locust's own.
         """
         self.locust_state = state
+        if state == LOCUST_STATE_WAITING:
+            self._end_turn()
         if state == LOCUST_STATE_RUNNING:
             self._turn = _LOOP.iteration
             self._in_turn = True
             self._failed = False
-            self._class_counts.turns += 1
             if self._schedule is not None and monotonic() > self._schedule.due + GRACE_S:
                 self._class_counts.late += 1
 
@@ -102,8 +104,15 @@ class ScheduledUser(User):
 
     # ── inside ────────────────────────────────────────────────────────────────────────
 
+    def _end_turn(self) -> None:
+        """Count a turn that is over; one that failed was counted then, one that is cut off is none."""
+        if self._failed is False:
+            self._class_counts.turns += 1
+        self._failed = None
+
     def _end_task(self) -> float:
         """A task is done; returns when the next one is to be prepared."""
+        self._end_turn()
         begun, self._begun, self._in_turn = self._begun, False, False
         schedule = self._schedule
         if schedule is None:

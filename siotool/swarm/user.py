@@ -277,6 +277,7 @@ class SocketIOUser(ConnectedUser):
         """
         self._generator.results.fail(why, line_of_caller(sys._getframe(1)))
         if not self._failed:
+            self._class_counts.turns += self._failed is False  # one that is over has been counted
             self._failed = True
             self._class_counts.turns_failed += 1
             self._class_counts.judged += 1

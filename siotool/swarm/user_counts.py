@@ -42,7 +42,7 @@ class UserCounts:
         #: What else the scenario did: it held, listened, checked, reported an operation of its own.
         self.judged = self.judged_wrong = 0
         self.offered = self.issued = self.withheld = self.late = 0
-        #: Turns of the users at their tasks, and those of them that called ``fail``.
+        #: Turns of the users at their tasks that are over or failed, and those of them that called ``fail``.
         self.turns = self.turns_failed = 0
         self._taken = dict.fromkeys(COUNTS, 0)
         self._turns_taken = (0, 0)
@@ -62,7 +62,7 @@ class UserCounts:
         """
         if not self.turns_failed:
             return None
-        # a turn under way counted as right until it called fail: it is taken off what comes next
+        # a turn that was over, and right, may fail yet, by a handler: it is taken off what comes next
         right, wrong = self._turns_taken
         now = (max(right, self.turns - self.turns_failed), self.turns_failed)
         self._turns_taken = now

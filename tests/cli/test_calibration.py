@@ -152,12 +152,12 @@ def test_the_schema_is_the_type(golden, schema_of, written):
     assert list(validator.iter_errors(document))
 
 
-def own_events(**events):
+def own_events(run_time=None, phases="[]", **events):
     """The experiment of the built-in scenario, of which events have other names."""
     names = ("call", "emit", "all", "join", "room")
-    settings = {f"{name}_event": events.get(name, name) for name in names} | {"phases": "[]"}
+    settings = {f"{name}_event": events.get(name, name) for name in names} | {"phases": phases}
     loaded = SimpleNamespace(path=Path("_calibration.py"), user_classes=[])
-    return calibration_options.calibrating(loaded, settings, None, None, [], 1, 1).experiment
+    return calibration_options.calibrating(loaded, settings, None, run_time, [], 1, 1).experiment
 
 
 def test_an_event_set_to_nothing_leaves_its_phases_out():
@@ -167,3 +167,39 @@ def test_an_event_set_to_nothing_leaves_its_phases_out():
         assert "room" not in {phase.kind for phase in own_events(**{missing: ""}).phases}
     with pytest.raises(InputError, match="a calibration has calls"):
         own_events(call="")
+
+
+@pytest.mark.parametrize(
+    ("run_time", "rounds", "climbs"),
+    [
+        pytest.param("174s", 1, False, id="the least"),
+        pytest.param("5min", 3, False, id="two rounds have no time beside climbs"),
+        pytest.param("302s", 2, True, id="two have"),
+        pytest.param(None, 4, True, id="by default"),
+    ],
+)
+def test_a_short_calibration_has_no_climbs(run_time, rounds, climbs):
+    """Those that had time for their rounds alone were refused, or had one round in the place of three."""
+    found = own_events(run_time)
+    assert (len(found.rounds) - 1, found.climbs[0] < found.climbs[1]) == (rounds, climbs)
+    assert any(phase.growth for phase in found.phases) is climbs
+
+
+def test_one_that_has_no_time_for_a_round_is_refused():
+    with pytest.raises(InputError, match="takes 174 s at least"):
+        own_events("173s")
+
+
+@pytest.mark.parametrize(
+    ("phase", "words"),
+    [
+        pytest.param({"growth": 1.2}, "phase 1 grows, and no step of a climb is before it", id="no level"),
+        pytest.param({"growth": -1}, ">= 0", id="less than no growth"),
+        pytest.param({"users": -1}, ">= 0", id="fewer than no users"),
+        pytest.param({"duration_s": 0}, "> 0", id="no time"),
+    ],
+)
+def test_a_timetable_of_ones_own_that_nothing_can_follow_is_refused(phase, words):
+    phases = [{"kind": "call", "users": 10, "duration_s": 5} | phase]
+    with pytest.raises(InputError, match=words):
+        own_events(phases=json.dumps(phases))

@@ -68,13 +68,21 @@ def test_files_of_variables_and_options_are_safe_too(siotool, tmp_path, monkeypa
         pytest.param("loadtest --label chat -o chat", id="a label"),
         pytest.param("preflight chat -o chat", id="a host's name"),
         pytest.param("loadtest --auth chat -o chat", id="no file without @"),
-        pytest.param("loadtest --users-file report.py --out .", id="none of a run's reports"),
         pytest.param("loadtest --history chat --baseline chat", id="a baseline that is the history"),
     ],
 )
 def test_what_is_not_read_may_be_written_over(siotool, tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
-    for name in ("chat", "report.py"):
-        (tmp_path / name).write_text("")
+    (tmp_path / "chat").write_text("")
     done = siotool(*command.split())
+    assert "is read" not in done.stderr
+
+
+def test_a_folder_may_hold_what_is_read_under_a_name_that_nothing_there_gets(siotool, tmp_path, monkeypatch):
+    """Trap: report.toml and adapter.toml were taken for a report that would be written over."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/report.toml").write_text("no plan")
+    done = siotool("loadtest", "demo", "--plan", "d/report.toml", "--out", "d")
+    assert done.returncode == 2
     assert "is read" not in done.stderr

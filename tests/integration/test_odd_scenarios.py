@@ -115,6 +115,25 @@ def test_mistakes_of_users_are_counted_each_at_its_place_and_the_others_go_on(
     assert "compose leaves the text out of chat message" in (done.folder / "run.jsonl").read_text()
 
 
+def test_turns_that_the_run_cuts_off_are_no_successes_of_a_task_that_always_fails(
+    loadtest: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Each user had one turn that was never over, which counted as right: nothing had "never succeeded"."""
+    source = (
+        "import gevent\nfrom siotool.swarm.user import SocketIOUser, task\n\n"
+        "class Wrong(SocketIOUser):\n    rate = 2\n    @task\n    def turn(self):\n"
+        "        self.call('echo')\n        gevent.sleep(0.4)\n        self.fail('it is never right')\n"
+    )
+    (tmp_path / "wrong.py").write_text(source)
+    done = loadtest("demo", "--scenario", tmp_path / "wrong.py", "--users", 3, "--run-time", "3s")
+    assert done.code == 4
+    judged = [one for interval in done.run.intervals for one in interval.operations if one.name == "Wrong"]
+    assert sum(one.errors["fail"] for one in judged if one.errors) >= 9
+    assert sum(one.count for one in judged) == 0
+    outcomes = {gate["expr"].split()[0]: gate["outcome"] for gate in done.report["gates"]}
+    assert outcomes["never_succeeded"] == "failed"
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -157,3 +157,31 @@ def test_what_is_typed_of_a_backend_goes_before_what_was_measured(more, kept):
     assert found == kept
     if "rate" in more:
         assert load(inputs, 3) == pytest.approx(60 * 3 / 1000)
+
+
+@pytest.mark.parametrize(
+    ("free", "more", "said"),
+    [
+        pytest.param(40, "", ["backend receiver may be 0: at most"], id="what was measured"),
+        pytest.param(40, '[topology]\nbackend_rate = "1k/s"', [], id="a rate was typed"),
+        pytest.param(40, '[topology]\nbackend_delivery_cost = "1us"', [], id="that cost was typed"),
+        pytest.param(
+            400, '[topology]\nbackend_publish_cost = "1us"', ["a message may cost the backend nothing"],
+            id="nothing was measured, and the other cost typed",
+        ),
+    ],
+)  # fmt: skip
+def test_what_was_not_measured_well_is_said_where_the_plan_rests_on_it(free, more, said):
+    """A plan with a rate that was typed said that it is as wide as the measured costs leave it."""
+    profile = profile_of()
+    rows = dict(zip(profile.backend.names, map(list, profile.backend.replicates), strict=True))
+    for name in ("receiver", "byte") if free == 40 else ("message", "receiver", "byte"):
+        rows[name][:free] = [0.0] * free
+    unsure = msgspec.structs.replace(
+        profile, backend=msgspec.structs.replace(profile.backend, replicates=list(rows.values()))
+    )
+    typed = planfile.decode(_PLAN.format(rate=1, size=0, more=more), "plan.toml")
+    given = compose.with_measured(typed, inputs_of_adapter(unsure, typed, 0, 1, alone=True))
+    begins = ("backend", "a message may cost the backend")
+    found = [one for one in said_of_adapter(unsure, given) if one.startswith(begins)]
+    assert [one[: len(begin)] for one, begin in zip(found, said, strict=True)] == said

@@ -26,6 +26,7 @@ from siotool.plan.evidence.wishes import with_wishes
 from siotool.plan.inputs.figure import Inputs
 from siotool.plan.inputs.middles import middle
 from siotool.runfile import End, Interval, Note, Run
+from siotool.units import format_duration
 from tests.unit.synthetic_server import SERVER, load_of_phase, made_run
 
 PHASES = designed(100, 2, Random(1).shuffle).phases
@@ -343,8 +344,8 @@ def test_a_wish_for_what_no_phase_did_cannot_be_reached(profile: CalibratedProfi
 
 def test_more_rounds_are_named_where_they_would_do(profile: CalibratedProfile) -> None:
     cost = next(one for one in profile.costs if one.name == "delivery")
-    (found,) = with_wishes(profile, [("delivery", cost.width / 1.5)], 2, 170.0).wanted
-    assert "5 rounds would reach it" in found.sentence
+    (found,) = with_wishes(profile, [("delivery", cost.width / 1.5)], 2, 120.0, beside_s=185.0).wanted
+    assert f"5 rounds would reach it, about {format_duration(5 * 60 + 185)}" in found.sentence
 
 
 def test_a_run_without_samples_is_refused() -> None:

@@ -13,7 +13,8 @@ from siotool.plan.evidence.calibrate import calibrate
 from siotool.plan.evidence.calibrated_inputs import inputs_of_profile
 from siotool.plan.evidence.curve import CostCurve, CurveShape
 from siotool.plan.evidence.full_server import FullWork, full_times, full_work
-from siotool.plan.evidence.holds import HeldPhase
+from siotool.plan.evidence.held_out import cores_of
+from siotool.plan.evidence.holds import HeldPhase, whole_hold
 from siotool.plan.inputs.middles import middle
 from siotool.runfile import Interval, Operation, UserClass
 from siotool.runs.keeping_up import late_share
@@ -57,6 +58,11 @@ def step(
         pytest.param(
             [step("all", 9e3, 0.3)], [step("all", 8e3, 0.0, growth=0.0), step("call", 9e3, 0.0, growth=0.0)],
             [("all", 0.8, 0.9)], id="it kept up with no step: the heaviest phase of a round is below",
+        ),
+        pytest.param(
+            [step("all", 9e3, 0.3)],
+            [step("all", 8e3, 0.0, growth=0.0), step("all", 8.5e3, 0.02, growth=0.0)],
+            [("all", 0.8, 0.9)], id="a phase of a round that was late is none that it kept up with",
         ),
         pytest.param(
             [step("all", 12e3, 0.0), step("all", 16e3, 0.01)], [], [], id="it kept up with all",
@@ -137,8 +143,7 @@ def test_what_is_late(
 def calibration(times: float | None) -> tuple[list[Phase], list[Interval]]:
     """A calibration of a server that does ``times`` what its costs say once it is full; None: no climb."""
     found = designed(100, 3, Random(1).shuffle)
-    assert found.climbs is not None
-    phases = list(found.phases[: found.climbs])
+    phases = list(found.phases[: found.climbs[0]])
     # of the made server a message to all of 100 takes 1.1 ms, beside 0.4 of a core for its turns
     for share in (0.9, 1.02) if times else ():
         phases.append(Phase("all", 100, 4.0, 1.0, rate=share * times * 9.2, growth=1.2))
@@ -183,4 +188,26 @@ def test_climbs_change_no_cost() -> None:
     run = made_run(phases)
     run.intervals[:] = intervals
     before = phases[:-2]
-    assert calibrate(run, phases, 1).curve == calibrate(made_run(before), before, 1).curve
+    climbed, plain = calibrate(run, phases, 1), calibrate(made_run(before), before, 1)
+    assert climbed.curve == plain.curve
+    hold = whole_hold(made_run([Phase("call", 100, 20.0, 1.0, rate=2.0)]), None)
+    assert hold is not None
+    predicted = [list(cores_of(one, hold, 99, 1)) for one in (climbed, plain)]
+    assert predicted[0] == predicted[1], "more phases to know its error from"
+
+
+def test_a_plan_takes_what_is_known_of_the_other_kind_as_a_report_does() -> None:
+    phases, _ = calibration(None)
+    plain = calibrate(made_run(phases), phases, 1)
+    twice = FullWork(kind="call", value=2.0, low=2.0, high=2.0)
+    load = made_run([Phase("all", 100, 20.0, 1.0, rate=2.0)])
+    planned, reported = [], []
+    for one in (plain, msgspec.structs.replace(plain, full=[twice])):
+        planned.append(
+            middle("server.capacity", inputs_of_profile(one, 64.0, 1).figures["server.capacity"].value)
+        )
+        found = capacity_by_profile(one, [load])
+        assert found is not None
+        reported.append(found.bytes_per_s)
+    assert planned[1] / planned[0] > 2, "what a server takes at rest is no more of a full one"
+    assert reported[1] / reported[0] > 2

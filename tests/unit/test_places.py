@@ -1,6 +1,9 @@
 """Which places of a report are refused before the load: those that nothing can be written to after it."""
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,3 +119,21 @@ def test_a_link_to_a_folder_that_is_not_there_is_called_one() -> None:
         run_folder(Path("out"), "chat", written=True)
     Path("gone").mkdir()
     assert run_folder(Path("out"), "chat", written=True) == Path("out")
+
+
+def test_stdout_by_another_name_is_taken_wherever_it_leads(tmp_path: Path) -> None:
+    """Trap: a log that was open for writing was refused where its folder takes no other file."""
+    code = (
+        "from siotool.cli.places import check_places\n"
+        "check_places({'-o': '/dev/stdout'}, None)\n"
+        "print('taken')"
+    )
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    with (folder / "log").open("w+", encoding="utf-8") as log:
+        shutil.rmtree(folder)
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=log, stderr=subprocess.PIPE, text=True, check=False
+        )
+        log.seek(0)
+        assert (log.read(), done.stderr) == ("taken\n", "")

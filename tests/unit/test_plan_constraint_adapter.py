@@ -204,6 +204,10 @@ def test_a_message_costs_the_backend_once_and_for_each_process(
     [
         pytest.param({}, None, id="nothing is sent"),
         pytest.param({"topology.adapter": "none", "topology.backend_rate": ""}, ROOM, id="no backend"),
+        pytest.param({"topology.adapter": "none"}, ROOM, id="no backend, though somebody says what it can"),
+        pytest.param(
+            {"topology.adapter": "none", "topology.backend_rate": ""} | COSTS, ROOM, id="or what it costs"
+        ),
     ],
 )
 def test_says_nothing_where(change, messages, both_ways):
@@ -266,6 +270,19 @@ def test_an_adapter_that_no_shards_satisfy_makes_no_fleet(plan_inputs):
         "backend_rate",
     ):
         assert words in plan.remedy, plan.remedy
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        pytest.param({}, "a backend that delivers", id="a rate alone"),
+        pytest.param({"topology.backend_publish_cost": "1us"}, "a backend that a message costs", id="both"),
+    ],
+)
+def test_a_rate_is_no_remedy_where_a_cost_that_was_typed_counts_beside_it(change, words, plan_inputs):
+    """Trap: with the rate that was named, and the cost, still no number of shards was enough."""
+    keys = KEYS | {"goals.spares": "20", "server.delivery_cost": "1us"} | change
+    assert words in sizing.size(plan_inputs(keys, ROOM), draws=200).remedy
 
 
 def test_sharding_is_no_remedy_where_it_would_not_help(plan_inputs):

@@ -103,6 +103,12 @@ def said(text, **lines):
         ),
         pytest.param(
             CHAT,
+            {"topology": 'backend_rate = "90k/s"'},
+            ["topology.backend_rate"],
+            id="a backend of no adapter",
+        ),
+        pytest.param(
+            CHAT,
             {"topology": 'adapter = "postgres"\nbackend_publish_cost = "7us"'},
             ["topology.backend_publish_cost"],
             id="the cost of a message of a backend whose deliveries nobody knows",

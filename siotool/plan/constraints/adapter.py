@@ -88,7 +88,7 @@ def _limit(world: World[N]) -> Limit[N] | None:
     shard = shard_of(world)
     adapter = adapters.adapter_named(world.inputs.choice("topology.adapter"))
     asks = world.has("topology.fetch_rate") and adapter.answers != "nobody"
-    if not (world.demand.streams or asks) or (shard is None and adapter.law == "nobody"):
+    if adapter.law == "nobody" or not (world.demand.streams or asks):
         return None
     # where no fleet is enough, what it would ask of the adapter does not matter
     servers = where(world.servers < inf, world.servers, 1.0)

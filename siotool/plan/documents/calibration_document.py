@@ -8,8 +8,8 @@ from siotool.runfile import Pace
 from siotool.runs.keeping_up import LATE_S
 from siotool.units import format_count, format_duration, format_share, format_size
 
-#: What climbs until the server does not keep up.
-_CLIMBED = {"call": "calls", "all": "messages to all"}
+#: What climbs until the server does not keep up, and how the words of its phases begin.
+_CLIMBED = {"call": ("calls", "climb: calls of"), "all": ("messages to all", "climb: messages of")}
 #: Costs that a reader takes along.
 _SHOWN = (("delivery", "a delivery"), ("inbound", "a message in"), ("connect", "a connection"))
 
@@ -164,18 +164,28 @@ def _reach(profile: CalibratedProfile) -> list[Sentence | Table]:
 
 
 def _full(profile: CalibratedProfile) -> list[Sentence]:
-    """What a full server does; that it is not known, where it kept up with all of a climb."""
+    """What a full server does, and of which kind of work that is not known, though it climbed."""
     said = [
         f"A full server does {one.value:.2f} times ({one.low:.2f} to {one.high:.2f}) what the costs of "
-        f"{_CLIMBED[one.kind]} say, before 1 % of them come later than {format_duration(LATE_S)}."
+        f"{_CLIMBED[one.kind][0]} say, before 1 % of them come later than {format_duration(LATE_S)}."
         for one in profile.full
     ]
-    climbed = any(phase.words.startswith("climb") for phase in profile.phases)
-    if climbed and not said:
-        said = [
-            "Whether a full server does more or less is not known: it kept up with all that siotool could "
-            "load it with, or did not though it was not full."
-        ]
+    known = {one.kind for one in profile.full}
+    missing = [
+        words
+        for kind, (words, begin) in _CLIMBED.items()
+        if kind not in known and any(phase.words.startswith(begin) for phase in profile.phases)
+    ]
+    if missing:
+        what = (
+            f"The same is taken for {missing[0]}, of which it"
+            if said
+            else "Whether a full server does more or less"
+        )
+        said.append(
+            f"{what} is not known: the server kept up with all that siotool could load it with, or did not "
+            "though it was not full."
+        )
     return [Sentence(one) for one in said]
 
 

@@ -159,10 +159,19 @@ def _backend(world: World[float], bound: Bound[float]) -> str:
         f"at most {format_rate(publishes * fits)} publishes instead of {format_rate(publishes)}",
         "the local flag for what need not leave its process",
         "fewer processes, each of which does more",
-        f"a backend that delivers {format_rate(limit.demand / world['server.utilization'])} "
-        "(topology.backend_rate)",
+        _faster_backend(world, limit.demand, fits),
     ]
     reason = bound.constraint.sentence(world, limit)
     return f"adapter: {reason}. No number of shards, and so no fleet, is enough. What would work: " + (
         "; ".join(works) + "."
+    )
+
+
+def _faster_backend(world: World[float], demand: float, fits: float) -> str:
+    """Return what a backend would carry the demand; this one carries a share of it that ``fits``."""
+    once = world.inputs.figures.get("topology.backend_publish_cost")
+    if once is not None and once.provenance.kind == "typed":  # a rate that is typed too would not be all
+        return f"a backend that a message costs {format_share(fits)} of that, once and for each process"
+    return (
+        f"a backend that delivers {format_rate(demand / world['server.utilization'])} (topology.backend_rate)"
     )

@@ -30,7 +30,7 @@ _MORE = "more --nodes or --rounds"
 def describe_adapter(profile: AdapterProfile, given: Inputs) -> Callable[[Evaluation[float]], Evidence]:
     """Return a function that describes the measurement for a plan once it has been evaluated.
 
-    ``given`` are the figures that the plan has from it.
+    ``given`` are the plan's figures that were typed or measured.
     """
     seen, fitted = (
         np.array([getattr(one, name) for one in profile.phases]) for name in ("cores", "fitted_cores")
@@ -121,9 +121,9 @@ def said_of_adapter(profile: AdapterProfile, given: Inputs) -> list[str]:
 
 
 def _said_of_backend(profile: AdapterProfile, given: Inputs) -> list[str]:
-    if profile.backend is None or not profile.receivers:
-        return []
-    if not any(key in given for key in _OF_THE_BACKEND.values()):
+    if profile.backend is None or not profile.receivers or "topology.backend_rate" in given:
+        return []  # a rate that was typed stands for what was measured
+    if _OF_THE_BACKEND["receiver"] not in given:
         return [f"a message may cost the backend nothing: what fills it was not measured ({_MORE})"]
     if not message_seen(profile.backend):
         return [
@@ -134,5 +134,5 @@ def _said_of_backend(profile: AdapterProfile, given: Inputs) -> list[str]:
         f"backend {name} may be 0: at most {format_duration(cost.high)}; with other numbers of processes "
         f"than were measured the plan is as wide as that leaves it ({_MORE})"
         for name, key in _OF_THE_BACKEND.items()
-        if isinstance(cost := given.figures[key].value, Replicates) and cost.low <= 0
+        if key in given and isinstance(cost := given.figures[key].value, Replicates) and cost.low <= 0
     ]

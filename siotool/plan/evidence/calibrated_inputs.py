@@ -108,9 +108,10 @@ def _capacity(
         return None
     each = drawn[name] + drawn.get("long", 0.0) * long_share(wire) + drawn.get("byte", 0.0) * wire
     most = np.full(len(each), profile.full_cores)
-    for full in profile.full:
-        if full.kind == ("all" if name == "delivery" else "call"):
-            most *= full.low * (full.high / full.low) ** generator.random(len(each))
+    kind = "all" if name == "delivery" else "call"
+    # where it is not known of the one kind, it is taken to be as of the other, as for a run's own load
+    for full in [one for one in profile.full if one.kind == kind] or profile.full:
+        most *= full.low * (full.high / full.low) ** generator.random(len(each))
     found: Floats = wire / each * np.maximum(0.0, most - _at_rest(profile, drawn))
     return found
 

@@ -46,7 +46,7 @@ def full_work(
     """What the climbs of a calibration show; nothing of a kind that the server kept up with throughout.
 
     Nor is there of one that it did not keep up with though it was not full: others had its CPU, perhaps.
-    ``others`` are phases that it kept up with. ``full_cores`` is the CPU of a full server.
+    ``others`` are phases that did not fill it. ``full_cores`` is the CPU of a full server.
     """
 
     def times(hold: HeldPhase) -> float:
@@ -61,7 +61,7 @@ def full_work(
         steps = [hold for hold in climbs if hold.phase.kind == kind]
         failed = [times(hold) for hold in steps if not keeps_up(hold.late)]
         kept = [times(hold) for hold in steps if keeps_up(hold.late)]
-        kept = kept or [times(hold) for hold in others if hold.phase.kind == kind]
+        kept = kept or [times(hold) for hold in others if hold.phase.kind == kind and keeps_up(hold.late)]
         was_full = all(full(hold) for hold in steps if not keeps_up(hold.late))
         if failed and kept and was_full:
             low, high = max(kept), min(failed)

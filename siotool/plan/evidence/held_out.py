@@ -34,7 +34,7 @@ def memory_of(profile: CalibratedProfile, hold: HeldPhase, draws: int, seed: int
 
 
 def _scattered(profile: CalibratedProfile, expected: Floats, draws: int, generator: Generator) -> Floats:
-    # t: the error of an unseen phase is itself known from few phases
-    known = max(3, len(profile.phases) - len(profile.names))
+    # t: the error of an unseen phase is itself known from few phases, those that the costs are fitted to
+    known = max(3, sum(one.used for one in profile.phases) - len(profile.names))
     errors = generator.standard_t(known, draws) * profile.error_cv * (expected + profile.floor_cores)
     return np.maximum(0.0, expected + errors)

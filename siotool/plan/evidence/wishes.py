@@ -13,18 +13,23 @@ _LONGEST_S = 3600.0
 
 
 def with_wishes(
-    profile: CalibratedProfile, wanted: Sequence[tuple[str, float]], rounds: int, seconds: float
+    profile: CalibratedProfile,
+    wanted: Sequence[tuple[str, float]],
+    rounds: int,
+    seconds: float,
+    *,
+    beside_s: float = 0.0,
 ) -> CalibratedProfile:
     """Return the profile with a verdict on each cost that was to be known within a share of itself.
 
-    ``rounds`` were planned, and all of them take ``seconds``.
+    ``rounds`` took ``seconds``. A calibration takes ``beside_s`` more, however many there are.
     """
-    verdicts = [_verdict(profile, name, within, rounds, seconds) for name, within in wanted]
+    verdicts = [_verdict(profile, name, within, rounds, seconds, beside_s) for name, within in wanted]
     return msgspec.structs.replace(profile, wanted=verdicts)
 
 
 def _verdict(
-    profile: CalibratedProfile, name: str, within: float, rounds: int, seconds: float
+    profile: CalibratedProfile, name: str, within: float, rounds: int, seconds: float, beside_s: float
 ) -> WantedInterval:
     width, why = _width(profile, name)
     asked = f"{name} ±{format_share(within)}"
@@ -35,7 +40,7 @@ def _verdict(
     if width <= within:
         return WantedInterval(name, within, width, True, f"{asked}: known within ±{format_share(width)}")
     needed = math.ceil(rounds * (width / within) ** 2)
-    longer = seconds * needed / max(1, rounds)
+    longer = beside_s + seconds * needed / max(1, rounds)
     hope = (
         f"some {needed} rounds would reach it, about {format_duration(longer)}"
         if longer <= _LONGEST_S

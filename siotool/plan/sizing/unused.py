@@ -44,6 +44,7 @@ _NEEDS: Mapping[str, str] = MappingProxyType(
         "topology.fetch_sessions": "it needs topology.fetch_rate, several processes and an adapter",
         "topology.own_response_channel": "it needs topology.fetch_rate and the adapter redis",
         "topology.sticky": "no session polls, or there is one process only",
+        "topology.backend_rate": "it needs an adapter",
         "topology.backend_publish_cost": "it needs an adapter, and topology.backend_rate or "
         "topology.backend_delivery_cost",
         "topology.backend_delivery_cost": "it needs an adapter, and topology.backend_rate goes before it",
