@@ -53,8 +53,8 @@ def preflight(
 
     Holds users, processes and addresses against what this machine allows: open files,
     local ports, the packet filter's table, memory. A user that polls has two sockets.
-    Opens no connection. Prints the commands that would make room. A load test does the
-    same before it begins.
+    Opens no connection; with --source-ip it looks up the names of the targets. Prints the
+    commands that would make room. A load test does the same before it begins.
 
     Exits 2 when something is short.
 
