@@ -200,10 +200,10 @@ def designed(
         found += [*these, *([] if number else [pilot("connect", 0, 0)]), phase("connect", 0, 0, "", level)]
     begins.append(len(found))
     found.append(idle)
-    first = len(found)
+    before = len(found)
     if climbing:
         found += [*climb("call", users), *(climb("all", users) if able.to_all else [])]
-    climbs = first, len(found)
+    climbs = before, len(found)
     found += [phase("connect", 0, 0, other, _OTHER_LEVEL) for other in WAYS if other != transport]
     return Experiment(tuple(found), tuple(begins), climbs)
 

@@ -51,6 +51,7 @@ CALLED = {
     "execute_next_task",
     "find_module",
     "format_help",
+    "resolve_command",
     "get_buffer",
     "handle_get_request",
     "handle_message",

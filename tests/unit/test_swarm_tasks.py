@@ -35,7 +35,7 @@ def life(*events, tasks=None, scheduled=True):
         assert user._state == LOCUST_STATE_WAITING
 
     class Member(User):
-        _state = ConnectedUser._state  # as users of siotool have it
+        _state, _end_turn = ConnectedUser._state, ConnectedUser._end_turn  # as users of siotool have it
         _class_counts, _schedule = UserCounts("Member"), None
 
         def on_start(self):
