@@ -9,7 +9,7 @@ and the first that it did not, it was full.
 
 from collections.abc import Callable, Mapping, Sequence
 from math import sqrt
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -35,6 +35,14 @@ class FullWork(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     kind: Literal["call", "all"]
+    value: float
+    low: float
+    high: float
+
+
+class FullTimes(NamedTuple):
+    """The same of a load, which is of several kinds."""
+
     value: float
     low: float
     high: float
@@ -71,7 +79,7 @@ def full_work(
     return found
 
 
-def full_times(known: Sequence[FullWork], curve: CostCurve, load: Mapping[str, float]) -> FullWork | None:
+def full_times(known: Sequence[FullWork], curve: CostCurve, load: Mapping[str, float]) -> FullTimes | None:
     """How many times of what its costs say a full server does of a load: of its kinds by their share of it.
 
     None where nothing of it is known. A kind that is not known is taken to be as the other.
@@ -84,16 +92,10 @@ def full_times(known: Sequence[FullWork], curve: CostCurve, load: Mapping[str, f
         kind: sum(curve.costs.get(name, 0.0) * amounts[name] for name in names) for kind, names in _OF.items()
     }
     total = sum(work.values())
-    most: Literal["call", "all"] = "all" if work["all"] >= work["call"] else "call"
 
     def mean(of: Callable[[FullWork], float]) -> float:
         if total <= 0:
             return of(known[0])
         return total / sum(part / of(by_kind.get(kind, known[0])) for kind, part in work.items())
 
-    return FullWork(
-        kind=most,
-        value=mean(lambda one: one.value),
-        low=mean(lambda one: one.low),
-        high=mean(lambda one: one.high),
-    )
+    return FullTimes(mean(lambda one: one.value), mean(lambda one: one.low), mean(lambda one: one.high))
