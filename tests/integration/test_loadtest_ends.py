@@ -128,7 +128,11 @@ def test_a_hangup_ends_a_run_in_order(
     start: Callable[..., Any], gone: Callable[..., None], until: Callable[..., Any]
 ) -> None:
     """Also when it comes twice: from the kernel, and from the shell that goes."""
-    test = start("demo", "--set", "rate=5", *LONG)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where nohup has started the tests
+    try:
+        test = start("demo", "--set", "rate=5", *LONG)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     test.reached(1)
     family = test.family()
     test.process.send_signal(signal.SIGHUP)

@@ -145,7 +145,8 @@ class Carrier:
     def arrived(self, size: int) -> None:
         """An Engine.IO packet of so many bytes has come."""
         self.traffic.payload_in += size
-        self.connection.heard = monotonic()
+        # python-socketio, which answers the pings itself, takes whatever comes for a sign of life
+        self.connection.heard = self.connection.pinged = monotonic()
 
     def broken(self, error: Exception) -> None:
         """python-socketio could not read what came."""
