@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,14 @@ def service(port: int) -> dict[str, str]:
 LOAD = "--scenario echo --users 4 --run-time 2s --processes 1"
 
 
-def test_the_action_loads_a_service_it_started_and_keeps_one_comment(tmp_path: Path, port: int) -> None:
+def refuses(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_the_action_loads_a_service_it_started_and_keeps_one_comment(
+    tmp_path: Path, port: int, until: Callable[..., Any]
+) -> None:
     _, load, comment = blocks_of_action()
     args = f"{LOAD}\n--fail-if 'p99:ack:echo > 1us'\n"
     done = run(load, tmp_path, **service(port), ARGS=args, GITHUB_STEP_SUMMARY=str(tmp_path / "summary"))
@@ -97,8 +104,7 @@ def test_the_action_loads_a_service_it_started_and_keeps_one_comment(tmp_path: P
     assert "p99:ack:echo" in (tmp_path / "summary").read_text()
     report = json.loads((tmp_path / "out/run/report.json").read_text())
     assert report["server"]["cpu_cores_mean"] is not None  # the pid is that of the service, not of a shell
-    with socket.socket() as gone:
-        assert gone.connect_ex(("127.0.0.1", port)) != 0  # stopped with the step
+    until(lambda: refuses(port), what="the service is stopped with the step")
     calls = tmp_path / "calls"
     variables = {"OUT": "out", "GH_CALLS": str(calls), "REPOSITORY": "o/r", "NUMBER": "7"}
     for known, said in (
