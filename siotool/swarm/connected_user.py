@@ -20,7 +20,7 @@ from siotool.swarm.own_identity import Namespaces, Pairings, identity_of, main_n
 from siotool.swarm.pacing import start_at
 from siotool.swarm.reconnection_rules import rule_of
 from siotool.swarm.redaction import UserSecrets
-from siotool.swarm.scenario_code import ENDINGS
+from siotool.swarm.scenario_code import ENDINGS, is_ctrl_c
 from siotool.swarm.scheduled_user import ScheduledUser
 from siotool.swarm.tasks import Tasks
 from siotool.swarm.user_observer import UserConnection
@@ -153,6 +153,8 @@ class ConnectedUser(ScheduledUser):
         self._started_at = monotonic()
         try:
             super().run()  # type: ignore[no-untyped-call]
+            if self._in_turn and not self._stopped_by_locust:
+                self._end_turn()  # which it has ended itself, by StopUser
         except StopUser:
             pass  # out of on_stop, which wanted to send something while not connected
         except Exception as error:
@@ -161,6 +163,8 @@ class ConnectedUser(ScheduledUser):
         except gevent.GreenletExit:
             raise
         except BaseException as error:  # as gevent.Timeout, of which Locust lets its user die
+            if is_ctrl_c(error):  # which Python raises in any greenlet
+                raise
             self._report_error(error)
         finally:
             self._leave()
@@ -177,6 +181,7 @@ class ConnectedUser(ScheduledUser):
         self._in_turn = False
         self._connect()
         if not self._scheduled:
+            self._in_turn = True
             return
         self._take_up_schedule()
         self._taskset_instance = Tasks(self, self._pause)
@@ -261,8 +266,8 @@ class ConnectedUser(ScheduledUser):
             self._generator.retire_schedule(self._number, now, now - self._lost_at)
 
     def _stop_from_beside(self) -> None:
-        """End this user from another greenlet of it."""
-        self._stopping = True
+        """End this user from another greenlet of it: a turn under way is cut off."""
+        self._stopping, self._in_turn = True, False
         gevent.kill(self._greenlet, StopUser)
 
     def _take_own_settings(self) -> None:

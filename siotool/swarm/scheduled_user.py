@@ -63,7 +63,7 @@ class ScheduledUser(User):
         self._moment = 0.0
         #: Iteration of the hub's loop in which this turn began: in another one, it has waited.
         self._turn = -1
-        #: Whether this turn has called ``fail``; None while none is under way.
+        #: Whether this turn, or the last one, has called ``fail``; None once it is over and right.
         self._failed: bool | None = None
         #: Calls of this user that wait for their answers; since when there have been some.
         self._calls = 0
@@ -108,7 +108,7 @@ class ScheduledUser(User):
         """Count a turn that is over; one that failed was counted then, one that is cut off is none."""
         if self._failed is False:
             self._class_counts.turns += 1
-        self._failed = None
+            self._failed = None
 
     def _end_task(self) -> float:
         """A task is done; returns when the next one is to be prepared."""

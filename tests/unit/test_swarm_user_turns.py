@@ -511,3 +511,39 @@ def test_storms_that_strike_nobody_or_without_end_leave_their_worker_alone() -> 
     *often, once = told(STORM, "scenarios/storm.py")
     assert all(at == pytest.approx(3600, abs=1) and at > 3600 for at in often)
     assert once == 10.0
+
+
+COUNTED = """
+class Once(Member):
+    @task
+    def act(self):
+        self.acts += 1
+        if self.acts == 2:
+            raise StopUser
+
+class Waits(Once):
+    wait_time = constant(0.01)
+
+class Fails(Member):
+    @task
+    def act(self):
+        self.acts += 1
+        self.fail("wrong")
+
+found = {}
+for kind in (Once, Waits):
+    user = start(kind, world())
+    user._greenlet.join(20)
+    found[kind.__name__] = user._class_counts.turns
+user = start(Fails, world())
+between_turns(user)
+counts = user._class_counts
+user.fail("a handler's, of the same turn")
+tell(found, counts.turns - user.acts, counts.turns_failed - user.acts)
+"""
+
+
+@pytest.mark.slow
+def test_a_turn_that_ends_its_user_is_one_and_none_fails_twice(url: str) -> None:
+    """One-shot users had no right turn beside the failed ones; a failed turn failed again after its end."""
+    assert told(COUNTED, url) == [{"Once": 2, "Waits": 2}, 0, 0]
