@@ -6,6 +6,7 @@ import sys
 import traceback
 from argparse import Namespace
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from types import ModuleType
 
@@ -120,8 +121,8 @@ def check_schedules(scenario: Scenario) -> None:
     """
     ours = [found for found in scenario.user_classes if issubclass(found, SocketIOUser)]
     for user_class in ours:
-        rate: object = user_class.rate
-        if not isinstance(rate, int | float) or not 0 < rate < float("inf"):
+        rate = user_class.rate
+        if not issubclass(type(rate), Real) or not 0 < rate < float("inf"):
             raise ScenarioError(
                 f"{user_class.__name__} has the rate {rate!r}", "it must be a number above 0, per second"
             )

@@ -7,9 +7,13 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from locust import TaskSet, User
 
 from siotool.errors import ScenarioError
+from siotool.swarm.connected_user import ConnectedUser
+from siotool.swarm.own_identity import NAMES
 
-#: Methods of users and task sets that are called by their names, beside the tasks.
-_HOOKS = ("on_start", "on_stop", "on_connected", "on_disconnected", "auth", "headers", "query", "wait_time")
+#: Methods that are called by their names, beside the tasks: of every user and task set, and of our users. In
+#: others such a name may be a helper of their own.
+_HOOKS = ("on_start", "on_stop", "wait_time")
+_OUR_HOOKS = ("on_connected", "on_disconnected", *NAMES)
 
 
 def refuse_unrun(what: str, function: Callable[..., object]) -> None:
@@ -32,7 +36,7 @@ def refuse_unrun_tasks(user_class: type[User]) -> None:
         for task in owner.tasks:
             if not isinstance(task, type | TaskSet):
                 refuse_unrun("the task", task)
-        for name in _HOOKS:
+        for name in (*_HOOKS, *(_OUR_HOOKS if issubclass(owner, ConnectedUser) else ())):
             hook = getattr(owner, name, None)
             if callable(hook):
                 refuse_unrun("the hook", hook)
