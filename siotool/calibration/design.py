@@ -82,7 +82,7 @@ class Experiment(msgspec.Struct, frozen=True):
         measured, as on a machine that was suspended.
         """
         first, after = self.climbs
-        climbed = [self.phases[number] for number in range(first, after) if number in numbers]
+        climbed = [self.phases[number] for number in range(first, after) if self._climbed(number, numbers)]
         begun = [number for number in numbers if number < self.closing]
         left_out = [begin for begin in self.ends if begin > max(begun, default=self.closing)]
         begin = left_out[0] if left_out else self.closing
@@ -90,6 +90,18 @@ class Experiment(msgspec.Struct, frozen=True):
         rounds = tuple(one for one in self.rounds if one <= begin)
         climbs = len(before), len(before) + len(climbed)
         return Experiment((*before, *climbed, *self.phases[after:]), rounds, climbs)
+
+    def _climbed(self, number: int, numbers: Collection[int]) -> bool:
+        """Whether a run had a phase of a climb: it, or a later one that is there only where it is.
+
+        Left out are the steps after one of them, alone or with all that is left of their climb.
+        """
+        phases, after = self.phases, self.climbs[1]
+        if phases[number].level:  # the first step
+            return any(at >= number for at in numbers)
+        end = next((at for at in range(number, after) if phases[at].level), after)  # of this climb
+        later = [at for at in range(number, end) if at in numbers]
+        return any(phases[at].growth > 1 or phases[number].growth <= 1 for at in later)
 
     @property
     def seconds(self) -> float:

@@ -173,6 +173,16 @@ def test_a_phase_that_could_not_be_measured_is_not_taken_for_a_round_that_was_le
     assert found.as_run({*range(len(found.phases))} - {found.rounds[1], found.rounds[1] + 1}) == found
 
 
+@pytest.mark.parametrize("missing", [(0,), (3,), (6,), (7,), (0, 1)])
+def test_a_phase_of_a_climb_that_could_not_be_measured_is_not_taken_for_one_that_was_left_out(
+    missing: tuple[int, ...],
+) -> None:
+    """All that followed was read some seconds early, as another phase."""
+    found = designed(100, 3, Random(1).shuffle)
+    first = found.climbs[0]
+    assert found.as_run({*range(len(found.phases))} - {first + number for number in missing}) == found
+
+
 def test_the_profile_of_a_run_without_its_last_rounds_has_what_other_ways_cost() -> None:
     """Phases were told by the time that was planned: connects by polling passed for other work."""
     found = designed(100, 3, Random(1).shuffle)
