@@ -530,12 +530,12 @@ class Fails(Member):
         self.acts += 1
         self.fail("wrong")
 
-found = {}
+found, here = {}, world()
 for kind in (Once, Waits):
-    user = start(kind, world())
+    user = start(kind, here)
     user._greenlet.join(20)
     found[kind.__name__] = user._class_counts.turns
-user = start(Fails, world())
+user = start(Fails, here)
 between_turns(user)
 counts = user._class_counts
 user.fail("a handler's, of the same turn")
