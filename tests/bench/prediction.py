@@ -45,12 +45,14 @@ from siotool.cli.measured_capacity import searched  # noqa: E402
 from siotool.cli.profile_evidence import capacity_by_profile  # noqa: E402
 from siotool.cli.profile_file import read_profile  # noqa: E402
 from siotool.plan.evidence.calibrated import CalibratedProfile  # noqa: E402
+from siotool.plan.evidence.full_server import FullTimes, full_times  # noqa: E402
 from siotool.plan.evidence.held_out import cores_of, memory_of  # noqa: E402
-from siotool.plan.evidence.holds import STEP_POWER, TEXT_POWER, HeldPhase, holds_of, usual_pace  # noqa: E402
+from siotool.plan.evidence.holds import LOAD, STEP_POWER, TEXT_POWER, HeldPhase, holds_of, usual_pace  # noqa: E402
 from siotool.report.capacity_estimate import CapacityEstimate  # noqa: E402
 from siotool.runfile import Pace, Run  # noqa: E402
 from siotool.runs import reading  # noqa: E402
 from siotool.runs.judged_part import judged_part  # noqa: E402
+from siotool.runs.seconds import seconds_of  # noqa: E402
 from tests.bench.server_quota import quota  # noqa: E402
 
 PAPER = ROOT / "docs/prediction.md"
@@ -79,11 +81,15 @@ SEARCH = (
 
 
 class Compared(NamedTuple):
-    """The capacity of a server in bytes per second: by its profile, and as a search found it."""
+    """The capacity of a server in bytes per second: by its profile, and as a search found it.
+
+    ``full`` is what a full server does of its costs, by the same profile.
+    """
 
     server: str
     profile: CapacityEstimate
     search: CapacityEstimate
+    full: FullTimes | None
 
     @property
     def error(self) -> float:
@@ -232,7 +238,10 @@ def compared(name: str, runs: Path) -> Compared | None:
         print(f"{name}: no capacity to compare: {found}", file=sys.stderr)
         return None
     cores = run.header.servers[0].cores
-    return Compared(f"{name}, {cores:g} core", said, found.estimate)
+    seconds = seconds_of([run])
+    load = {column: seconds.mean(column, seconds.held) for column in LOAD}
+    full = full_times(profile.full, profile.curve, load)
+    return Compared(f"{name}, {cores:g} core", said, found.estimate, full)
 
 
 def _pace_of(run: Run, usual: Pace | None) -> float:
@@ -358,14 +367,15 @@ def table(rows: Sequence[Checked]) -> Iterator[str]:
 
 def capacities(rows: Sequence[Compared]) -> Iterator[str]:
     """The capacities in Markdown."""
-    yield "| server | by its profile | interval | by a search | interval | error |"
-    yield "|---|--:|--:|--:|--:|--:|"
+    yield "| server | by its profile | interval | by a search | interval | error | a full one, by its costs |"
+    yield "|---|--:|--:|--:|--:|--:|--:|"
     for row in rows:
         cells = [row.server]
         for one in (row.profile, row.search):
             assert one.high is not None
             cells += [f"{one.bytes_per_s / 1e6:.2f} MB/s", f"{one.low / 1e6:.2f}–{one.high / 1e6:.2f}"]
-        yield f"| {' | '.join(cells)} | {row.error:+.0%} |"
+        full = "–" if row.full is None else f"{row.full.value:.2f} ({row.full.low:.2f}–{row.full.high:.2f})"
+        yield f"| {' | '.join(cells)} | {row.error:+.0%} | {full} |"
 
 
 def paper(rows: Sequence[Checked], taken: str, filled: Sequence[Compared]) -> str:

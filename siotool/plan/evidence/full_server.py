@@ -1,8 +1,8 @@
 """How much a full server does of what its costs say fills it.
 
 What waits for a server that is nearly full is worked off together: a writer is woken once for several
-messages, and each costs less; or a heap is collected more often, and each costs more. No phase that a server
-keeps up with easily shows it. In a climb (``siotool.calibration.design``) the load grows until answers or
+messages, and each costs less. Other servers do less than their costs say. No phase that a server keeps up
+with easily shows it. In a climb (``siotool.calibration.design``) the load grows until answers or
 deliveries come late (``siotool.runs.keeping_up``): between the last load that the server kept up with
 and the first that it did not, it was full.
 """
