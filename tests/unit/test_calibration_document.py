@@ -51,6 +51,9 @@ def test_phases_that_mislead_or_were_not_used_are_marked(profile: CalibratedProf
     phases = [msgspec.structs.replace(first, light=True, used=False), *rest]
     rows = table(msgspec.structs.replace(profile, phases=phases), "phases").rows
     assert rows[0].cells[-1] == "light, not used"
+    climbs = [row for row in rows if row.cells[0].startswith("climb: ")]
+    assert climbs
+    assert not any("not used" in row.cells[-1] for row in climbs), "they show what a full server does"
 
 
 def test_what_is_not_known_is_not_shown(profile: CalibratedProfile) -> None:

@@ -117,7 +117,7 @@ def _phases(profile: CalibratedProfile) -> Table:
                 f"{phase.cores:.3f}",
                 f"{phase.fitted_cores:.3f}",
                 f"{phase.pace:.2f}",
-                ", ".join(word for word, so in (("light", phase.light), ("not used", not phase.used)) if so),
+                ", ".join(_marks(phase)),
             ]
         )
         for phase in profile.phases
@@ -127,6 +127,13 @@ def _phases(profile: CalibratedProfile) -> Table:
         "CPU the machine took for the same work, over the whole calibration. Light: 10 % of a core or less."
     )
     return Table(columns("phase", "cores>", "fitted>", "pace>", ""), rows, note=note)
+
+
+def _marks(phase: PhaseFigures) -> list[str]:
+    """What is to be known of a phase: climbs show no cost, but what a full server does."""
+    climbed = phase.words.startswith(tuple(begin for _, begin in _CLIMBED.values()))
+    found = (("light", phase.light), ("not used", not (phase.used or climbed)))
+    return [word for word, so in found if so]
 
 
 def _chart(used: list[PhaseFigures]) -> Chart:
